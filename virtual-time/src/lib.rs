@@ -1,0 +1,5 @@
+//! Virtual clocks and timer queues.
+
+mod instant;
+
+pub use instant::Instant;
