@@ -1,5 +1,7 @@
 //! Virtual clocks and timer queues.
 
 mod instant;
+mod timers;
 
 pub use instant::Instant;
+pub use timers::{TimerKey, Timers};

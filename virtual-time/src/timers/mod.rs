@@ -1,0 +1,359 @@
+//! Pending timers in (deadline, registration) order.
+//!
+//! A hierarchical wheel whose base is always an exact deadline, as in a radix heap.
+
+mod slab;
+mod wheel;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::num::NonZeroU32;
+
+use self::slab::Slab;
+use self::wheel::{Place, Wheel};
+use crate::Instant;
+
+/// Slots with more entries than this are spread over finer ones rather than searched for their
+/// earliest entry time and again.
+const SEARCHED: usize = 16;
+
+/// A queue of timers that come out in (deadline, registration) order.
+///
+/// Inserting and cancelling take constant amortised time, and equal deadlines always come out in
+/// the order in which they were inserted. A new queue owns no heap memory.
+///
+/// ```
+/// use virtual_time::{Instant, Timers};
+///
+/// let mut timers = Timers::new();
+/// let noon = Instant::from_nanos(12);
+/// timers.insert(noon, "lunch");
+/// let nap = timers.insert(noon, "nap");
+/// timers.insert(Instant::from_nanos(8), "breakfast");
+///
+/// assert_eq!(timers.next_deadline(), Some(Instant::from_nanos(8)));
+/// assert_eq!(timers.cancel(nap), Some("nap"));
+/// let (_, at, what) = timers.pop_due(noon).unwrap();
+/// assert_eq!((at, what), (Instant::from_nanos(8), "breakfast"));
+/// assert_eq!(timers.pop_due(noon).unwrap().2, "lunch");
+/// assert!(timers.is_empty());
+/// ```
+pub struct Timers<T> {
+    slab: Slab<T>,
+    /// Every pending deadline from `base` on.
+    wheel: Option<Box<Wheel>>,
+    /// Every pending deadline before `base`: the head of its list.
+    early: BTreeMap<u64, u32>,
+    /// What the wheel counts from: the last deadline taken out of it, or later, when a crowded
+    /// slot had to be spread before its time came.
+    base: u64,
+}
+
+/// A pending timer of one [`Timers`]; of no use with another.
+///
+/// A key whose timer fired or was cancelled names nothing, for the next 2^32 insertions at least.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct TimerKey {
+    index: u32,
+    generation: NonZeroU32,
+}
+
+impl<T> Timers<T> {
+    /// An empty queue, without heap memory until the first insertion.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            slab: Slab::new(),
+            wheel: None,
+            early: BTreeMap::new(),
+            base: 0,
+        }
+    }
+
+    /// Adds a timer. A deadline before what was already taken out is legal: it is due at once,
+    /// and first in line unless an earlier one is still pending.
+    ///
+    /// # Panics
+    ///
+    /// When 2^32 timers are pending.
+    pub fn insert(&mut self, deadline: Instant, value: T) -> TimerKey {
+        let deadline = deadline.as_nanos();
+        if deadline < self.base {
+            return self.insert_early(deadline, value);
+        }
+        let key = self.slab.insert(deadline, value);
+        let wheel = self.wheel.get_or_insert_with(Wheel::boxed);
+        wheel.link(&mut self.slab, self.base, key.index, deadline);
+        key
+    }
+
+    /// Takes a pending timer out and frees its place; `None` if it fired or was cancelled.
+    pub fn cancel(&mut self, key: TimerKey) -> Option<T> {
+        let deadline = self.slab.deadline_of(key)?;
+        if deadline < self.base {
+            self.unlink_early(deadline, key.index);
+        } else if let Some(wheel) = &mut self.wheel {
+            wheel.unlink(&mut self.slab, Place::of(self.base, deadline), key.index);
+        }
+        Some(self.slab.remove(key.index).1)
+    }
+
+    /// The value of a pending timer, to change the waker of a sleep that was polled again.
+    pub fn get_mut(&mut self, key: TimerKey) -> Option<&mut T> {
+        self.slab.value_mut(key)
+    }
+
+    /// When a pending timer is due; `None` if it fired or was cancelled.
+    #[must_use]
+    pub fn deadline(&self, key: TimerKey) -> Option<Instant> {
+        self.slab.deadline_of(key).map(Instant::from_nanos)
+    }
+
+    /// The earliest pending deadline.
+    ///
+    /// It takes `&mut self` because after a cancellation the earliest entry may have to be
+    /// searched for, and what was found is kept.
+    pub fn next_deadline(&mut self) -> Option<Instant> {
+        self.earliest()
+            .map(|(deadline, _)| Instant::from_nanos(deadline))
+    }
+
+    /// Takes out the first timer if its deadline is not after `now`.
+    pub fn pop_due(&mut self, now: Instant) -> Option<(TimerKey, Instant, T)> {
+        let (deadline, head) = self.due(now)?;
+        if deadline < self.base {
+            self.unlink_early(deadline, head);
+        } else if let Some(wheel) = &mut self.wheel {
+            wheel.unlink(&mut self.slab, Place::of(self.base, deadline), head);
+        }
+        let (key, value) = self.slab.remove(head);
+        Some((key, Instant::from_nanos(deadline), value))
+    }
+
+    /// Moves all timers that share the earliest deadline to the end of `into`, in registration
+    /// order, if that deadline is not after `now`; returns the deadline.
+    ///
+    /// ```
+    /// use virtual_time::{Instant, Timers};
+    ///
+    /// let mut timers = Timers::new();
+    /// for (at, name) in [(2, "late"), (1, "first"), (1, "second")] {
+    ///     timers.insert(Instant::from_nanos(at), name);
+    /// }
+    /// let mut tied = Vec::new();
+    /// let at = timers.pop_group(Instant::END, &mut tied);
+    /// assert_eq!(at, Some(Instant::from_nanos(1)));
+    /// assert!(tied.iter().map(|(_, name)| *name).eq(["first", "second"]));
+    /// ```
+    pub fn pop_group(&mut self, now: Instant, into: &mut Vec<(TimerKey, T)>) -> Option<Instant> {
+        let (deadline, head) = self.due(now)?;
+        if deadline < self.base {
+            self.early.remove(&deadline);
+        } else if let Some(wheel) = &mut self.wheel {
+            wheel.forget(Place::of(self.base, deadline));
+        }
+        let mut index = head;
+        loop {
+            let next = self.slab.next(index);
+            into.push(self.slab.remove(index));
+            if next == head {
+                return Some(Instant::from_nanos(deadline));
+            }
+            index = next;
+        }
+    }
+
+    /// How many timers are pending.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.slab.len()
+    }
+
+    /// Whether no timer is pending.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.slab.len() == 0
+    }
+
+    /// Takes timers out in (deadline, registration) order, due or not. What the iterator did not
+    /// reach stays pending.
+    pub fn drain(&mut self) -> impl Iterator<Item = (TimerKey, Instant, T)> {
+        std::iter::from_fn(|| self.pop_due(Instant::END))
+    }
+
+    /// Drops all timers in (deadline, registration) order and gives all memory back.
+    ///
+    /// Dropping the queue itself drops the values in no promised order.
+    pub fn clear(&mut self) {
+        self.drain().for_each(drop);
+        let generation = self.slab.generation();
+        self.slab = Slab::new_after(generation);
+        self.wheel = None;
+        self.base = 0;
+    }
+
+    /// The earliest pending deadline and the first entry that has it.
+    fn earliest(&mut self) -> Option<(u64, u32)> {
+        if let Some((&deadline, &head)) = self.early.first_key_value() {
+            return Some((deadline, head));
+        }
+        let wheel = self.wheel.as_mut()?;
+        let place = wheel.first()?;
+        if let Some(crowded) = wheel.settle(&mut self.slab, place) {
+            // Searching the same crowd after each cancellation would be quadratic. Spreading it
+            // moves `base` ahead of the clock; what is then inserted below it goes to `early`.
+            self.base = crowded;
+            wheel.spread(&mut self.slab, place, crowded);
+            return self.earliest();
+        }
+        let head = wheel.head(place);
+        Some((self.slab.deadline(head), head))
+    }
+
+    /// [`Self::earliest`] if due by `now`, with all entries of its list sharing its deadline.
+    fn due(&mut self, now: Instant) -> Option<(u64, u32)> {
+        let (deadline, head) = self.earliest()?;
+        if deadline > now.as_nanos() {
+            return None;
+        }
+        if deadline >= self.base
+            && let Some(wheel) = &mut self.wheel
+        {
+            let place = Place::of(self.base, deadline);
+            self.base = deadline;
+            wheel.spread(&mut self.slab, place, deadline);
+            return Some((deadline, wheel.head(Place::of(deadline, deadline))));
+        }
+        Some((deadline, head))
+    }
+
+    /// Adds a timer that the wheel, being further on, cannot hold.
+    #[cold]
+    fn insert_early(&mut self, deadline: u64, value: T) -> TimerKey {
+        if self.is_empty() {
+            self.base = 0;
+            return self.insert(Instant::from_nanos(deadline), value);
+        }
+        let key = self.slab.insert(deadline, value);
+        let head = *self.early.entry(deadline).or_insert(key.index);
+        if head != key.index {
+            self.slab.link_before(head, key.index);
+        }
+        key
+    }
+
+    fn unlink_early(&mut self, deadline: u64, index: u32) {
+        match self.slab.unlink(index) {
+            None => {
+                self.early.remove(&deadline);
+            }
+            Some(next) => {
+                if let Some(head) = self.early.get_mut(&deadline)
+                    && *head == index
+                {
+                    *head = next;
+                }
+            }
+        }
+    }
+}
+
+impl<T> Default for Timers<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<T> fmt::Debug for Timers<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Timers")
+            .field("len", &self.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for TimerKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TimerKey({}#{})", self.index, self.generation)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_new_queue_owns_no_heap_memory_and_a_key_is_eight_bytes() {
+        let timers = Timers::<u64>::new();
+        assert!(timers.wheel.is_none());
+        assert_eq!(timers.slab.capacity(), 0);
+        assert!(size_of::<Timers<u64>>() <= 96);
+        assert_eq!(size_of::<Option<TimerKey>>(), 8);
+    }
+
+    #[test]
+    fn a_pending_waker_takes_forty_bytes() {
+        assert_eq!(Slab::<std::task::Waker>::ENTRY_SIZE, 40);
+    }
+
+    #[test]
+    fn the_memory_of_a_million_timers_goes_back_as_they_fire() {
+        let mut timers = Timers::new();
+        for n in 0..1_000_000_u64 {
+            // A permutation of 0..1_000_000, so that pages empty in no simple order.
+            timers.insert(Instant::from_nanos(n * 7_919 % 1_000_000), n);
+        }
+        assert!(timers.slab.capacity() < 1_001_000);
+        while timers.pop_due(Instant::END).is_some() {}
+        assert!(timers.slab.capacity() < 1_000);
+        assert!(timers.slab.table_capacity() < 16);
+        timers.insert(Instant::END, 0);
+        timers.clear();
+        assert_eq!(timers.slab.capacity(), 0);
+    }
+
+    #[test]
+    fn the_memory_of_cancelled_timers_goes_back_too() {
+        let mut timers = Timers::new();
+        let keys: Vec<_> = (0..100_000)
+            .map(|n| timers.insert(Instant::from_nanos(n), n))
+            .collect();
+        let survivor = timers.insert(Instant::BEGIN, 7);
+        for key in keys {
+            assert!(timers.cancel(key).is_some());
+        }
+        assert!(timers.slab.capacity() < 2_000);
+        assert_eq!(timers.cancel(survivor), Some(7));
+    }
+
+    #[test]
+    fn a_crowded_slot_is_spread_once_and_not_searched_again_and_again() {
+        let mut timers = Timers::new();
+        let hour = 3_600_000_000_000;
+        let keys: Vec<_> = (0..1_000)
+            .map(|n| timers.insert(Instant::from_nanos(hour + n * 7_919 % 1_000), n))
+            .collect();
+        assert_eq!(timers.next_deadline(), Some(Instant::from_nanos(hour)));
+        timers.cancel(keys[0]);
+        assert_eq!(timers.next_deadline(), Some(Instant::from_nanos(hour + 1)));
+        assert_eq!(timers.base, hour + 1, "spread ahead of its time");
+        // What comes nearer than that is still served first, equal deadlines in order.
+        timers.insert(Instant::from_nanos(5), 1_005);
+        timers.insert(Instant::from_nanos(3), 1_003);
+        timers.insert(Instant::from_nanos(5), 1_006);
+        let values: Vec<_> = timers.drain().map(|(_, _, value)| value).take(3).collect();
+        assert_eq!(values, [1_003, 1_005, 1_006]);
+        assert_eq!(timers.len(), 999);
+    }
+
+    #[test]
+    fn keys_of_before_a_clear_name_nothing_after_it() {
+        let mut timers = Timers::new();
+        let old = timers.insert(Instant::END, 'a');
+        timers.clear();
+        let new = timers.insert(Instant::END, 'b');
+        assert_ne!(old, new);
+        assert_eq!(timers.cancel(old), None);
+        assert_eq!(timers.deadline(new), Some(Instant::END));
+    }
+}
