@@ -1,1 +1,52 @@
-//! Under construction.
+//! The libc symbols of a simulated thread, turned into calls on one trait, and the few unsafe cells
+//! a simulator of threads cannot do without. The only crate of the workspace with unsafe code.
+//!
+//! Linking this crate changes nothing by itself: a thread's calls to `clock_gettime`,
+//! `gettimeofday`, `time`, `getrandom`, `getentropy` and `syscall` go on to libc, at the cost of one
+//! test of a thread-local. Inside [`enter`], they are answered by a [`Kernel`]. So the standard
+//! library's clocks and hash keys, and every library's entropy, become functions of the world.
+//!
+//! # Why it is safe to use
+//! - A [`Baton`] opens only for the thread whose turn it is, checked at every access on every
+//!   platform, and never twice at once.
+//! - The stack of worlds of a thread owns what its libc calls look at; a guard dropped early, late
+//!   or never leaves no dangling kernel behind.
+//! - The interposed functions keep libc's contracts: they are callable before `main`, in a signal
+//!   handler and from an allocator, set `errno` as libc does and never unwind.
+//! - The crash handler calls nothing but system calls, and passes every signal on.
+#![deny(unsafe_op_in_unsafe_fn, clippy::undocumented_unsafe_blocks)]
+
+mod baton;
+
+mod gate;
+
+#[cfg(all(
+    target_os = "linux",
+    target_arch = "x86_64",
+    target_pointer_width = "64",
+    target_env = "gnu",
+    // Miri has its own libc, which no symbol of ours should hide.
+    not(miri),
+))]
+mod symbols;
+
+#[cfg(not(all(
+    target_os = "linux",
+    target_arch = "x86_64",
+    target_pointer_width = "64",
+    target_env = "gnu",
+    not(miri),
+)))]
+mod symbols {
+    //! No symbols on this platform: worlds can be entered, and no libc call asks them.
+    pub(crate) const SUPPORTED: bool = false;
+    pub(crate) const fn keep() {}
+}
+
+pub use baton::{Baton, BatonError, ThreadToken};
+
+pub use gate::{ClockId, Entered, Kernel, Suspended, enter, in_world, suspend};
+
+/// Whether this platform's libc calls are interposed: Linux on x86-64 with glibc. Elsewhere
+/// [`enter`] keeps its books and no call ever asks the kernel.
+pub const SUPPORTED: bool = symbols::SUPPORTED;

@@ -1,0 +1,234 @@
+//! The gate of a thread: whether its libc calls go to the operating system or to a simulated kernel.
+
+use std::cell::Cell;
+use std::fmt;
+use std::marker::PhantomData;
+use std::ptr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::symbols;
+
+/// What answers the libc calls of a thread that is inside a world.
+///
+/// While a method runs, the thread's gate is closed: what the method itself asks of libc (a log
+/// line's clock, a lock, a file) is answered by the operating system.
+///
+/// A method that panics ends the process with a message, for no panic may leave a libc function.
+pub trait Kernel: Send + Sync {
+    /// What `clock` reads: the time since the Unix epoch for [`ClockId::Realtime`], since an
+    /// arbitrary start for the others.
+    fn now(&self, clock: ClockId) -> Duration;
+
+    /// Fills `buf` with the world's entropy.
+    fn fill_random(&self, buf: &mut [u8]);
+}
+
+/// The clocks of a process, as a world tells them apart.
+///
+/// Coarse, raw and alarm variants are the clock they vary, and `CLOCK_TAI` is `CLOCK_REALTIME`, as
+/// on a kernel nobody has told the leap seconds. The clocks of other processes and threads
+/// (`clock_getcpuclockid`, `pthread_getcpuclockid`) are the CPU clocks; clocks of devices do not
+/// exist in a world.
+///
+/// The CPU clocks are asked of the world too, never of the machine, for what a program reads must
+/// be a function of the world. A world that keeps no account of CPU time should answer them with
+/// its monotonic clock: it never goes backwards, and a loop that waits for CPU time to pass ends as
+/// soon as time does.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum ClockId {
+    /// Wall-clock time, which may be set: `SystemTime`, `gettimeofday`, `time`.
+    Realtime,
+    /// Time that never goes backwards: `Instant`.
+    Monotonic,
+    /// Monotonic time that goes on while the machine sleeps.
+    Boottime,
+    /// CPU time used by the process.
+    ProcessCpu,
+    /// CPU time used by the thread.
+    ThreadCpu,
+}
+
+/// Sends the calling thread's libc calls to `kernel` for as long as the guard lives.
+///
+/// Worlds nest: the inner one answers until its guard is dropped, then the outer one again. Guards
+/// dropped out of order do no harm: a world whose guard is gone never answers again.
+///
+/// ```
+/// use std::sync::Arc;
+/// use std::time::{Duration, SystemTime};
+///
+/// struct Frozen;
+/// impl interpose::Kernel for Frozen {
+///     fn now(&self, _: interpose::ClockId) -> Duration {
+///         Duration::from_secs(42)
+///     }
+///     fn fill_random(&self, buf: &mut [u8]) {
+///         buf.fill(7);
+///     }
+/// }
+///
+/// let world = interpose::enter(Arc::new(Frozen));
+/// if interpose::SUPPORTED {
+///     assert_eq!(SystemTime::now(), SystemTime::UNIX_EPOCH + Duration::from_secs(42));
+/// }
+/// drop(world);
+/// assert!(SystemTime::now() > SystemTime::UNIX_EPOCH + Duration::from_secs(42));
+/// ```
+#[must_use = "the thread leaves the world when the guard is dropped"]
+pub fn enter(kernel: Arc<dyn Kernel>) -> Entered {
+    symbols::keep();
+    let frame = Rc::new(Frame {
+        kernel,
+        outer: INNERMOST.get(),
+        closed: Cell::new(0),
+        left: Cell::new(false),
+    });
+    // The thread's stack of worlds owns a reference of its own, given back by `leave`.
+    INNERMOST.set(Rc::into_raw(Rc::clone(&frame)));
+    open_or_close();
+    Entered { frame }
+}
+
+/// Lets the calling thread's libc calls through to the operating system while the guard lives, for
+/// what the simulator itself does inside a world. Outside a world it does nothing.
+///
+/// Only the world the thread is in now is suspended: one entered under the guard answers as usual.
+#[must_use = "the world answers again when the guard is dropped"]
+pub fn suspend() -> Suspended {
+    let innermost = INNERMOST.get();
+    Suspended {
+        // SAFETY: `INNERMOST` is null or has a reference of its own (see `enter`), and nothing in
+        // this expression gives it back.
+        frame: (!innermost.is_null()).then(|| unsafe { Closed::new(innermost) }),
+        _not_send: PhantomData,
+    }
+}
+
+/// Whether a simulated kernel answers the calling thread's libc calls at this moment: the thread
+/// has entered a world and is neither suspended nor inside a method of its [`Kernel`].
+///
+/// Where the platform is not [`SUPPORTED`](crate::SUPPORTED) this says the same, though no call
+/// ever asks.
+#[inline]
+pub fn in_world() -> bool {
+    !OPEN.get().is_null()
+}
+
+/// Keeps the calling thread inside a world; made by [`enter`].
+#[derive(Debug)]
+#[must_use = "the thread leaves the world when the guard is dropped"]
+pub struct Entered {
+    frame: Rc<Frame>,
+}
+
+/// Keeps the calling thread's libc calls with the operating system; made by [`suspend`].
+#[derive(Debug)]
+#[must_use = "the world answers again when the guard is dropped"]
+pub struct Suspended {
+    // Never read: what it does, it does when dropped.
+    #[expect(dead_code, reason = "held for its destructor")]
+    frame: Option<Closed>,
+    // Also when there is no world: the guard belongs to the thread that asked for it.
+    _not_send: PhantomData<Rc<()>>,
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        self.frame.left.set(true);
+        // Those who left before it was their turn go together with the one above them.
+        loop {
+            let innermost = INNERMOST.get();
+            // SAFETY: null or owned by the stack (see `enter`), which still holds its reference.
+            if !unsafe { innermost.as_ref() }.is_some_and(|frame| frame.left.get()) {
+                break;
+            }
+            // SAFETY: the stack's own reference, made by `Rc::into_raw` in `enter`. Nothing else
+            // gives it back, for the next line takes the frame off the stack.
+            let frame = unsafe { Rc::from_raw(innermost) };
+            INNERMOST.set(frame.outer);
+            open_or_close();
+            // Only now may the kernel be dropped: its destructor finds the gate in order.
+            drop(frame);
+        }
+    }
+}
+
+/// Asks the world the calling thread is in, or returns `None` where the operating system answers.
+#[inline]
+pub(crate) fn ask<R>(question: impl FnOnce(&dyn Kernel) -> R) -> Option<R> {
+    let frame = OPEN.get();
+    if frame.is_null() {
+        return None;
+    }
+    // SAFETY: `OPEN` is null or equal to `INNERMOST`, which has a reference of its own.
+    let closed = unsafe { Closed::new(frame) };
+    Some(question(&*closed.0.kernel))
+}
+
+/// One world on a thread's stack of worlds.
+struct Frame {
+    kernel: Arc<dyn Kernel>,
+    /// The world this one was entered from, owned by the stack; null at the bottom.
+    outer: *const Frame,
+    /// How many guards keep the gate closed.
+    closed: Cell<u32>,
+    /// Whether its `Entered` is gone, and the frame only waits for those above it.
+    left: Cell<bool>,
+}
+
+impl fmt::Debug for Frame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Frame")
+            .field("closed", &self.closed)
+            .field("left", &self.left)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Keeps one world's gate closed. It owns the frame too, so that a kernel is not freed under its
+/// own method, whatever guards that method drops.
+#[derive(Debug)]
+struct Closed(Rc<Frame>);
+
+impl Closed {
+    /// # Safety
+    /// `frame` must come from `Rc::into_raw` on this thread, with at least one reference alive.
+    #[inline]
+    unsafe fn new(frame: *const Frame) -> Self {
+        // SAFETY: the caller's promise; the count goes up before the `Rc` that will take it down.
+        let frame = unsafe {
+            Rc::increment_strong_count(frame);
+            Rc::from_raw(frame)
+        };
+        frame.closed.set(frame.closed.get() + 1);
+        open_or_close();
+        Self(frame)
+    }
+}
+
+impl Drop for Closed {
+    #[inline]
+    fn drop(&mut self) {
+        self.0.closed.set(self.0.closed.get() - 1);
+        open_or_close();
+    }
+}
+
+thread_local! {
+    // Plain pointers, const and without destructors: readable from the first instruction of a
+    // thread to its last, and in a signal handler.
+    /// The top of the thread's stack of worlds, which owns a reference to each; null outside.
+    static INNERMOST: Cell<*const Frame> = const { Cell::new(ptr::null()) };
+    /// What a libc call looks at: `INNERMOST` while its gate is open, else null.
+    static OPEN: Cell<*const Frame> = const { Cell::new(ptr::null()) };
+}
+
+#[inline]
+fn open_or_close() {
+    let innermost = INNERMOST.get();
+    // SAFETY: null or owned by the stack of worlds (see `enter`).
+    let open = unsafe { innermost.as_ref() }.is_some_and(|frame| frame.closed.get() == 0);
+    OPEN.set(if open { innermost } else { ptr::null() });
+}
