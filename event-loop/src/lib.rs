@@ -1,1 +1,44 @@
-//! Under construction.
+//! An event loop whose interface stays the same in production and in simulation.
+//!
+//! [`EventLoop`] is a handle to a loop chosen at run time by a factory. In production the factory
+//! is [`production::multi_thread`] or [`production::current_thread`], both on tokio; under test
+//! it is the simulator's. The interface is asyncio's, in idiomatic Rust: callbacks, tasks with a
+//! cooperative cancellation beside the abort, time, TCP, an exception handler, and a [`Runner`].
+//!
+//! ```
+//! use std::time::Duration;
+//! use event_loop::{production, LoopConfig, Runner};
+//!
+//! let mut runner = Runner::new(|| production::current_thread(LoopConfig::default()));
+//! let answer = runner.run(async {
+//!     let task = event_loop::spawn(async {
+//!         event_loop::time::sleep(Duration::from_millis(1)).await;
+//!         42
+//!     });
+//!     task.await.unwrap()
+//! });
+//! assert_eq!(answer.unwrap(), 42);
+//! ```
+
+pub mod backend;
+mod callback;
+mod config;
+mod context;
+mod error;
+mod exception;
+mod handle;
+mod lifecycle;
+pub mod net;
+pub mod production;
+mod runner;
+pub mod task;
+pub mod time;
+
+pub use callback::CallHandle;
+pub use config::{Description, LoopConfig};
+pub use context::{current, running, try_spawn};
+pub use error::{Closed, LoopError, NoCurrentLoop};
+pub use exception::ErrorContext;
+pub use handle::EventLoop;
+pub use runner::Runner;
+pub use task::{TaskError, TaskHandle, TaskId, cancelled, spawn, spawn_named, yield_now};

@@ -1,0 +1,127 @@
+//! What a loop other than tokio's must supply: the seam between the handle and a simulated world.
+//!
+//! Nothing here is for applications, and nothing here is under the crate's promise of stability.
+#![doc(hidden)]
+
+use std::future::Future;
+use std::io;
+use std::net::{IpAddr, Shutdown, SocketAddr};
+use std::panic::Location;
+use std::pin::Pin;
+use std::task::{Poll, Waker};
+use std::time::SystemTime;
+
+pub use async_task::Runnable;
+
+pub use crate::callback::Driver;
+pub use crate::context::{EnterGuard, current_task, drop_task, run_task};
+use crate::time::Instant;
+use crate::{Closed, Description, ErrorContext, TaskId};
+
+/// What a task carries in its own allocation; the backend fills it in [`Backend::admit`].
+#[derive(Clone, Copy, Debug)]
+pub struct TaskMeta {
+    /// The stable identity in traces, and its place in the backend's table.
+    pub id: TaskId,
+    /// A hash of the task's place in the tree of spawns, the same in every schedule.
+    pub path: u64,
+    /// The call that spawned it.
+    pub site: &'static Location<'static>,
+    /// The host it belongs to.
+    pub host: u32,
+}
+
+/// A pending timer of the backend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TimerId(pub std::num::NonZeroU64);
+
+/// A socket of the backend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SocketKey(pub u64);
+
+/// A loop that is not tokio's.
+pub trait Backend: Send + Sync + 'static {
+    /// What is in force.
+    fn describe(&self) -> Description;
+    /// The loop's monotonic clock.
+    fn now(&self) -> Instant;
+    /// The loop's wall clock.
+    fn wall_now(&self) -> SystemTime;
+
+    /// Polls `root` and everything else until `root` is ready. An error ends the loop for good and
+    /// says why.
+    fn run(&self, root: Pin<&mut dyn Future<Output = ()>>) -> Result<(), String>;
+    /// Polls `driver`, the callbacks of a loop that nobody runs by a `run_*` call, until the loop
+    /// closes.
+    fn adopt_driver(&self, driver: Driver);
+    /// Drops every pending task, in creation order. Called once.
+    fn close(&self);
+    /// Whether [`Backend::close`] was called, or the host is gone.
+    fn is_closed(&self) -> bool;
+
+    /// Gives a task its identity, before it is built.
+    fn admit(
+        &self,
+        name: Option<&str>,
+        site: &'static Location<'static>,
+    ) -> Result<TaskMeta, Closed>;
+    /// Takes the new task, to be polled first when its turn comes.
+    fn start(&self, runnable: Runnable<TaskMeta>);
+    /// A wake.
+    fn schedule(&self, runnable: Runnable<TaskMeta>, woken_while_running: bool);
+    /// Drops the task's future at its next turn, without polling it.
+    fn abort(&self, task: TaskId);
+    /// Asks the task to finish.
+    fn request_cancel(&self, task: TaskId);
+    /// Whether the task was asked to finish; if not, `waker` is woken once it is.
+    fn poll_cancelled(&self, task: TaskId, waker: &Waker) -> bool;
+    /// `waiter` is about to wait for the end of `task`, for the table of who waits on what.
+    fn note_join(&self, task: TaskId);
+    /// What happens to an error that no exception handler took.
+    fn unhandled(&self, context: &ErrorContext);
+
+    /// Arms a timer.
+    fn timer_start(&self, deadline: Instant, waker: &Waker) -> Result<TimerId, Closed>;
+    /// Whether the timer has fired; if not, `waker` is the one to wake.
+    fn timer_poll(&self, timer: TimerId, waker: &Waker) -> bool;
+    /// Disarms a timer; nothing if it fired.
+    fn timer_cancel(&self, timer: TimerId);
+
+    /// The addresses of a host's name.
+    fn lookup(&self, name: &str) -> io::Result<Vec<IpAddr>>;
+    /// A socket bound to `addr` and listening.
+    fn tcp_listen(&self, addr: SocketAddr, backlog: u32) -> io::Result<SocketKey>;
+    /// A socket on its way to `addr`.
+    fn tcp_connect(&self, addr: SocketAddr) -> io::Result<SocketKey>;
+    /// Whether the connection stands.
+    fn poll_connected(&self, socket: SocketKey, waker: &Waker) -> Poll<io::Result<()>>;
+    /// The next connection.
+    fn poll_accept(
+        &self,
+        socket: SocketKey,
+        waker: &Waker,
+    ) -> Poll<io::Result<(SocketKey, SocketAddr)>>;
+    /// Reads; 0 is the end of the stream.
+    fn poll_read(
+        &self,
+        socket: SocketKey,
+        into: &mut [u8],
+        waker: &Waker,
+    ) -> Poll<io::Result<usize>>;
+    /// Writes; at least one byte unless `from` is empty.
+    fn poll_write(&self, socket: SocketKey, from: &[u8], waker: &Waker) -> Poll<io::Result<usize>>;
+    /// Closes one direction or both.
+    fn shutdown(&self, socket: SocketKey, how: Shutdown) -> io::Result<()>;
+    /// Gives the socket back.
+    fn close_socket(&self, socket: SocketKey);
+    /// The socket's own address.
+    fn local_addr(&self, socket: SocketKey) -> io::Result<SocketAddr>;
+    /// The address of the other end.
+    fn peer_addr(&self, socket: SocketKey) -> io::Result<SocketAddr>;
+    /// Nagle's algorithm, off or on.
+    fn set_nodelay(&self, socket: SocketKey, nodelay: bool) -> io::Result<()>;
+    /// Whether Nagle's algorithm is off.
+    fn nodelay(&self, socket: SocketKey) -> io::Result<bool>;
+    /// How close treats what was not sent: zero resets.
+    fn set_linger(&self, socket: SocketKey, linger: Option<std::time::Duration>) -> io::Result<()>;
+}

@@ -1,0 +1,224 @@
+//! Callbacks: a FIFO of batches and a queue of deadlines, the same for every backend.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::task::{Context, Poll, Waker};
+
+use crate::exception::panic_text;
+use crate::handle::Shared;
+use crate::time::{Instant, Sleep};
+use crate::{ErrorContext, EventLoop};
+
+/// A scheduled callback, to be cancelled if need be. Dropping the handle does not cancel.
+pub struct CallHandle {
+    owner: Weak<Shared>,
+    call: Arc<Call>,
+}
+
+impl CallHandle {
+    pub(crate) fn new(ev: &EventLoop, call: Arc<Call>) -> Self {
+        Self {
+            owner: Arc::downgrade(&ev.shared),
+            call,
+        }
+    }
+
+    /// Prevents the run, and frees the callback at once. False if it has run or was cancelled.
+    pub fn cancel(&self) -> bool {
+        let Some(callback) = self.call.take() else {
+            return false;
+        };
+        if let (Some(shared), Some(key)) = (self.owner.upgrade(), self.call.key) {
+            let mut queue = shared
+                .callbacks
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            queue.timed.remove(&key);
+        }
+        drop(callback);
+        true
+    }
+
+    /// The deadline, for one that has a deadline.
+    #[must_use]
+    pub fn when(&self) -> Option<Instant> {
+        self.call.key.map(|(deadline, _)| deadline)
+    }
+}
+
+impl fmt::Debug for CallHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "CallHandle(scheduled at {})", self.call.site)
+    }
+}
+
+type Callback = Box<dyn FnOnce() + Send>;
+
+/// One scheduled callback; empty once it ran or was cancelled.
+pub(crate) struct Call {
+    callback: Mutex<Option<Callback>>,
+    key: Option<(Instant, u64)>,
+    site: &'static Location<'static>,
+}
+
+impl Call {
+    fn take(&self) -> Option<Callback> {
+        self.callback
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
+    }
+}
+
+/// What is scheduled on one loop.
+#[derive(Default)]
+pub(crate) struct CallbackQueue {
+    ready: VecDeque<Arc<Call>>,
+    timed: BTreeMap<(Instant, u64), Arc<Call>>,
+    sequence: u64,
+    driver: Option<Waker>,
+    adopted: bool,
+}
+
+impl CallbackQueue {
+    pub(crate) fn push(
+        &mut self,
+        deadline: Option<Instant>,
+        callback: Callback,
+        site: &'static Location<'static>,
+    ) -> Arc<Call> {
+        self.sequence += 1;
+        let key = deadline.map(|deadline| (deadline, self.sequence));
+        let call = Arc::new(Call {
+            callback: Mutex::new(Some(callback)),
+            key,
+            site,
+        });
+        match key {
+            Some(key) => drop(self.timed.insert(key, call.clone())),
+            None => self.ready.push_back(call.clone()),
+        }
+        call
+    }
+
+    /// The waker of whoever runs the callbacks, if anybody does.
+    pub(crate) fn driver_waker(&self) -> Option<Waker> {
+        self.driver.clone()
+    }
+
+    /// True the first time: the caller has to see to a driver.
+    pub(crate) fn adopt_driver(&mut self) -> bool {
+        !std::mem::replace(&mut self.adopted, true)
+    }
+
+    /// From here on nobody runs the callbacks.
+    pub(crate) fn detach_driver(&mut self) -> Option<Waker> {
+        self.driver.take()
+    }
+
+    /// Takes everything out, for the end of the loop.
+    pub(crate) fn clear(&mut self) -> Self {
+        std::mem::take(self)
+    }
+
+    /// Due timers behind what is ready, and that is the batch.
+    fn take_batch(&mut self, now: Instant) -> VecDeque<Arc<Call>> {
+        while let Some(entry) = self.timed.first_entry() {
+            if entry.key().0 > now {
+                break;
+            }
+            self.ready.push_back(entry.remove());
+        }
+        std::mem::take(&mut self.ready)
+    }
+
+    fn next_deadline(&self) -> Option<Instant> {
+        self.timed.first_key_value().map(|(key, _)| key.0)
+    }
+}
+
+/// Runs a loop's callbacks, a batch a poll; ready once the loop is to stop.
+pub struct Driver {
+    ev: EventLoop,
+    alarm: Option<(Instant, Sleep)>,
+}
+
+impl Driver {
+    pub(crate) fn new(ev: EventLoop) -> Self {
+        Self { ev, alarm: None }
+    }
+
+    fn run_batch(&self, batch: VecDeque<Arc<Call>>) {
+        for call in batch {
+            let Some(callback) = call.take() else {
+                continue;
+            };
+            if let Err(panic) = catch_unwind(AssertUnwindSafe(callback)) {
+                let mut context =
+                    ErrorContext::new(&self.ev, "Exception in callback", panic_text(&*panic));
+                context.created_at = Some(call.site);
+                self.ev.call_exception_handler(&context);
+            }
+        }
+    }
+
+    /// Keeps one sleep armed for the earliest deadline.
+    fn arm(&mut self, deadline: Option<Instant>, cx: &mut Context<'_>) {
+        let Some(deadline) = deadline else {
+            self.alarm = None;
+            return;
+        };
+        if self
+            .alarm
+            .as_ref()
+            .is_none_or(|(armed, _)| *armed != deadline)
+        {
+            self.alarm = Some((deadline, Sleep::new(&self.ev, deadline)));
+        }
+        if let Some((_, sleep)) = &mut self.alarm
+            && Pin::new(sleep).poll(cx).is_ready()
+        {
+            self.alarm = None;
+            cx.waker().wake_by_ref();
+        }
+    }
+}
+
+impl Future for Driver {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let now = self.ev.now();
+        let (batch, outgrown) = {
+            let mut queue = self.ev.callbacks();
+            let known = queue
+                .driver
+                .as_ref()
+                .is_some_and(|waker| waker.will_wake(cx.waker()));
+            let outgrown = if known {
+                None
+            } else {
+                queue.driver.replace(cx.waker().clone())
+            };
+            (queue.take_batch(now), outgrown)
+        };
+        drop(outgrown);
+        self.run_batch(batch);
+        if self.ev.take_stop() {
+            return Poll::Ready(());
+        }
+        let (more, deadline) = {
+            let queue = self.ev.callbacks();
+            (!queue.ready.is_empty(), queue.next_deadline())
+        };
+        if more {
+            cx.waker().wake_by_ref();
+        }
+        self.arm(deadline, cx);
+        Poll::Pending
+    }
+}

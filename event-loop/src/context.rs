@@ -1,0 +1,194 @@
+//! Which loop and which task this thread is inside.
+
+use std::cell::{Cell, RefCell};
+use std::future::Future;
+use std::marker::PhantomData;
+use std::panic::Location;
+use std::sync::Arc;
+
+use async_task::Runnable;
+
+use crate::backend::TaskMeta;
+use crate::production::task::TokioTask;
+use crate::{Closed, EventLoop, LoopError, NoCurrentLoop, TaskHandle};
+
+/// A run under way on this thread.
+#[derive(Clone, Copy)]
+pub(crate) struct RunMark {
+    pub(crate) site: &'static Location<'static>,
+}
+
+struct Context {
+    current: RefCell<Option<EventLoop>>,
+    run: Cell<Option<RunMark>>,
+    world_task: Cell<Option<TaskMeta>>,
+    finished: Cell<bool>,
+    tokio_task: RefCell<Option<Arc<TokioTask>>>,
+}
+
+thread_local! {
+    static CONTEXT: Context = const {
+        Context {
+            current: RefCell::new(None),
+            run: Cell::new(None),
+            world_task: Cell::new(None),
+            finished: Cell::new(false),
+            tokio_task: RefCell::new(None),
+        }
+    };
+}
+
+/// The loop this thread has entered: inside a task, a callback, a `run_*` call, or an
+/// [`EventLoop::enter`] guard.
+///
+/// It never creates a loop, and a closed loop is not current.
+///
+/// # Errors
+/// [`NoCurrentLoop`] if there is none.
+pub fn current() -> Result<EventLoop, NoCurrentLoop> {
+    try_current()
+        .filter(|ev| !ev.is_closed())
+        .ok_or_else(NoCurrentLoop::here)
+}
+
+/// The loop that is running on this thread right now: [`current`], but not a merely entered one.
+///
+/// # Errors
+/// [`NoCurrentLoop`] if none is running here.
+pub fn running() -> Result<EventLoop, NoCurrentLoop> {
+    current()
+        .ok()
+        .filter(EventLoop::is_running)
+        .ok_or_else(NoCurrentLoop::here)
+}
+
+/// Spawns on the current loop, as [`spawn`](crate::spawn) does, but without its panic.
+///
+/// # Errors
+/// [`LoopError::Closed`] if the loop is closed or there is none on this thread.
+#[track_caller]
+pub fn try_spawn<F>(future: F) -> Result<TaskHandle<F::Output>, LoopError>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    let ev = try_current().ok_or(Closed)?;
+    Ok(ev.try_spawn(future)?)
+}
+
+/// The loop of an ambient function, which panics where there is none.
+#[track_caller]
+pub(crate) fn expect_current() -> EventLoop {
+    match try_current() {
+        Some(ev) => ev,
+        None => panic!("{}", NoCurrentLoop::here()),
+    }
+}
+
+/// Runs `f` with the current loop, without the reference count a clone would cost.
+pub(crate) fn with_current<R>(f: impl FnOnce(Option<&EventLoop>) -> R) -> R {
+    CONTEXT.with(|context| {
+        let task = context.tokio_task.borrow();
+        match &*task {
+            Some(task) => f(Some(task.event_loop())),
+            None => f(context.current.borrow().as_ref()),
+        }
+    })
+}
+
+fn try_current() -> Option<EventLoop> {
+    with_current(|ev| ev.cloned())
+}
+
+/// Makes a loop current on this thread until dropped.
+#[derive(Debug)]
+pub struct EnterGuard {
+    previous: Option<EventLoop>,
+    not_send: PhantomData<*const ()>,
+}
+
+impl EnterGuard {
+    pub(crate) fn new(ev: EventLoop) -> Self {
+        let previous = CONTEXT.with(|context| context.current.replace(Some(ev)));
+        Self {
+            previous,
+            not_send: PhantomData,
+        }
+    }
+}
+
+impl Drop for EnterGuard {
+    fn drop(&mut self) {
+        // The loop that leaves is dropped outside the borrow: its end may run user code.
+        let left = CONTEXT.try_with(|context| context.current.replace(self.previous.take()));
+        drop(left);
+    }
+}
+
+/// The run this thread is inside, if any.
+pub(crate) fn run_mark() -> Option<RunMark> {
+    CONTEXT.with(|context| {
+        let of_task = || {
+            context
+                .tokio_task
+                .borrow()
+                .as_ref()
+                .and_then(|t| t.event_loop().run_mark())
+        };
+        context.run.get().or_else(of_task)
+    })
+}
+
+/// Sets the run this thread is inside, and gives the previous one back.
+pub(crate) fn set_run_mark(mark: Option<RunMark>) -> Option<RunMark> {
+    CONTEXT.with(|context| context.run.replace(mark))
+}
+
+/// Polls a world's task once as the current task; true if it finished.
+pub fn run_task(runnable: Runnable<TaskMeta>) -> bool {
+    CONTEXT.with(|context| {
+        let _leave = LeaveTask(context);
+        context.world_task.set(Some(*runnable.metadata()));
+        context.finished.set(false);
+        runnable.run();
+        context.finished.get()
+    })
+}
+
+/// Drops a world's task, its future first, as the current task.
+pub fn drop_task(runnable: Runnable<TaskMeta>) {
+    CONTEXT.with(|context| {
+        let _leave = LeaveTask(context);
+        context.world_task.set(Some(*runnable.metadata()));
+        drop(runnable);
+    });
+}
+
+/// Even if a destructor panics, no task is current afterwards.
+struct LeaveTask<'a>(&'a Context);
+
+impl Drop for LeaveTask<'_> {
+    fn drop(&mut self) {
+        self.0.world_task.set(None);
+    }
+}
+
+/// The world's task that is being polled on this thread.
+pub fn current_task() -> Option<TaskMeta> {
+    CONTEXT.with(|context| context.world_task.get())
+}
+
+/// The future of the task being polled is ready.
+pub(crate) fn mark_finished() {
+    CONTEXT.with(|context| context.finished.set(true));
+}
+
+/// Swaps the tokio task being polled on this thread.
+pub(crate) fn swap_tokio_task(task: Option<Arc<TokioTask>>) -> Option<Arc<TokioTask>> {
+    CONTEXT.with(|context| context.tokio_task.replace(task))
+}
+
+/// Runs `f` with the tokio task being polled on this thread.
+pub(crate) fn with_tokio_task<R>(f: impl FnOnce(Option<&Arc<TokioTask>>) -> R) -> R {
+    CONTEXT.with(|context| f(context.tokio_task.borrow().as_ref()))
+}

@@ -1,0 +1,130 @@
+//! What can go wrong with a loop itself. Every text begins with asyncio's sentence.
+
+use std::fmt;
+use std::panic::Location;
+
+/// The loop is closed: nothing can be scheduled on it any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Closed;
+
+impl fmt::Display for Closed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Event loop is closed")
+    }
+}
+
+impl std::error::Error for Closed {}
+
+/// There is no loop on this thread.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NoCurrentLoop {
+    /// The name of the thread that asked.
+    pub thread: String,
+}
+
+impl NoCurrentLoop {
+    pub(crate) fn here() -> Self {
+        let thread = std::thread::current();
+        Self {
+            thread: thread.name().unwrap_or("<unnamed>").to_owned(),
+        }
+    }
+}
+
+impl fmt::Display for NoCurrentLoop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "There is no current event loop in thread '{}'; in a test take the loop as the test's \
+             argument, elsewhere call from within a task or callback, or use the loop's own methods",
+            self.thread
+        )
+    }
+}
+
+impl std::error::Error for NoCurrentLoop {}
+
+/// Why a loop did not run, stop or close as asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LoopError {
+    /// A `run_*` call on a loop that is already inside one.
+    AlreadyRunning {
+        /// Where the run that is under way was started.
+        outer: &'static Location<'static>,
+        /// Where the second one was asked for.
+        here: &'static Location<'static>,
+    },
+    /// A `run_*` call on a thread that is inside another loop.
+    AnotherLoopRunning {
+        /// Where the other loop's run was started.
+        outer: &'static Location<'static>,
+        /// Where the second one was asked for.
+        here: &'static Location<'static>,
+    },
+    /// The loop is closed.
+    Closed,
+    /// [`stop`](crate::EventLoop::stop) came before the future was ready.
+    StoppedEarly,
+    /// [`close`](crate::EventLoop::close) on a loop that is running.
+    CloseWhileRunning {
+        /// Where the run that is under way was started.
+        outer: &'static Location<'static>,
+    },
+    /// [`Runner::run`](crate::Runner::run) inside a running loop.
+    RunnerInsideLoop {
+        /// Where the outer run was started.
+        outer: &'static Location<'static>,
+        /// Where the runner was asked to run.
+        here: &'static Location<'static>,
+    },
+    /// [`Runner::run`](crate::Runner::run) after the runner was closed.
+    RunnerClosed,
+    /// The runtime below could not be built; the operating system's words.
+    Unavailable(String),
+    /// Simulation only: the world ended with a verdict, whose text this is.
+    WorldEnded(String),
+}
+
+const WAYS_OUT: &str = "await the future instead, or run it on a thread with a loop of its own, or \
+                        move the blocking call to a blocking job";
+
+impl fmt::Display for LoopError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AlreadyRunning { outer, here } => write!(
+                f,
+                "This event loop is already running (run at {outer}, run again at {here}): {WAYS_OUT}"
+            ),
+            Self::AnotherLoopRunning { outer, here } => write!(
+                f,
+                "Cannot run the event loop while another loop is running (the other runs at \
+                 {outer}, this one was to run at {here}): {WAYS_OUT}"
+            ),
+            Self::Closed => Closed.fmt(f),
+            Self::StoppedEarly => f.write_str("Event loop stopped before Future completed."),
+            Self::CloseWhileRunning { outer } => {
+                write!(
+                    f,
+                    "Cannot close a running event loop (run at {outer}): stop it first"
+                )
+            }
+            Self::RunnerInsideLoop { outer, here } => write!(
+                f,
+                "Runner.run() cannot be called from a running event loop (run at {outer}, called \
+                 at {here}): {WAYS_OUT}"
+            ),
+            Self::RunnerClosed => f.write_str("Runner is closed"),
+            Self::Unavailable(why) => write!(f, "The event loop could not be built: {why}"),
+            Self::WorldEnded(verdict) => write!(f, "The simulated world ended: {verdict}"),
+        }
+    }
+}
+
+impl std::error::Error for LoopError {}
+
+impl From<Closed> for LoopError {
+    fn from(_: Closed) -> Self {
+        Self::Closed
+    }
+}

@@ -1,0 +1,283 @@
+//! The handle: one type for every loop, chosen at run time.
+
+use std::fmt;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use crate::backend::Backend;
+use crate::callback::{CallbackQueue, Driver};
+use crate::context::EnterGuard;
+use crate::exception::panic_text;
+use crate::lifecycle::Life;
+use crate::production::TokioLoop;
+use crate::task::{self, TaskHandle};
+use crate::time::Instant;
+use crate::{CallHandle, Closed, Description, ErrorContext};
+
+/// A handle to an event loop: cheap to clone, and usable from any thread.
+///
+/// Where a loop comes from is the factory's business ([`production`](crate::production) here, the
+/// simulator's under test); what can be done with it is the same everywhere.
+#[derive(Clone)]
+pub struct EventLoop {
+    pub(crate) shared: Arc<Shared>,
+}
+
+pub(crate) struct Shared {
+    pub(crate) inner: Inner,
+    pub(crate) callbacks: Mutex<CallbackQueue>,
+    pub(crate) life: Mutex<Life>,
+    pub(crate) closed: AtomicBool,
+    exception_handler: Mutex<Option<Handler>>,
+}
+
+pub(crate) enum Inner {
+    Tokio(TokioLoop),
+    Other(Arc<dyn Backend>),
+}
+
+type Handler = Arc<dyn Fn(&EventLoop, &ErrorContext) + Send + Sync>;
+
+impl EventLoop {
+    pub(crate) fn new(inner: Inner) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                inner,
+                callbacks: Mutex::default(),
+                life: Mutex::default(),
+                closed: AtomicBool::new(false),
+                exception_handler: Mutex::new(None),
+            }),
+        }
+    }
+
+    /// A loop on another backend than tokio.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn from_backend(backend: Arc<dyn Backend>) -> Self {
+        Self::new(Inner::Other(backend))
+    }
+
+    /// Schedules `callback` for the next iteration: first scheduled, first run, from whichever
+    /// thread. It wakes a sleeping loop at once.
+    ///
+    /// Follows asyncio's `call_soon` and `call_soon_threadsafe`.
+    ///
+    /// # Errors
+    /// [`Closed`].
+    #[track_caller]
+    pub fn call_soon(
+        &self,
+        callback: impl FnOnce() + Send + 'static,
+    ) -> Result<CallHandle, Closed> {
+        self.schedule_call(None, Box::new(callback), Location::caller())
+    }
+
+    /// Schedules `callback` for an iteration after `delay` has passed. Zero means a later
+    /// iteration, behind what is ready by then.
+    ///
+    /// # Errors
+    /// [`Closed`].
+    #[track_caller]
+    pub fn call_later(
+        &self,
+        delay: Duration,
+        callback: impl FnOnce() + Send + 'static,
+    ) -> Result<CallHandle, Closed> {
+        self.schedule_call(
+            Some(self.now() + delay),
+            Box::new(callback),
+            Location::caller(),
+        )
+    }
+
+    /// Schedules `callback` for an iteration at or after `deadline` of this loop's clock; equal
+    /// deadlines run in the order they were scheduled.
+    ///
+    /// # Errors
+    /// [`Closed`].
+    #[track_caller]
+    pub fn call_at(
+        &self,
+        deadline: Instant,
+        callback: impl FnOnce() + Send + 'static,
+    ) -> Result<CallHandle, Closed> {
+        self.schedule_call(Some(deadline), Box::new(callback), Location::caller())
+    }
+
+    /// The loop's monotonic clock.
+    #[must_use]
+    pub fn now(&self) -> Instant {
+        match &self.shared.inner {
+            Inner::Tokio(tokio) => tokio.now(),
+            Inner::Other(backend) => backend.now(),
+        }
+    }
+
+    /// The loop's wall clock, which may be stepped and may drift.
+    #[must_use]
+    pub fn wall_now(&self) -> SystemTime {
+        match &self.shared.inner {
+            Inner::Tokio(_) => SystemTime::now(),
+            Inner::Other(backend) => backend.wall_now(),
+        }
+    }
+
+    /// Starts a task. On a closed loop the task never runs, its handle reports
+    /// [`TaskError::is_closed`](crate::TaskError::is_closed).
+    #[track_caller]
+    pub fn spawn<F>(&self, future: F) -> TaskHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        task::spawn_on(self, None, Location::caller(), future)
+            .unwrap_or_else(|Closed| TaskHandle::closed())
+    }
+
+    /// Starts a task with a name, which traces, reports and errors show.
+    #[track_caller]
+    pub fn spawn_named<F>(&self, name: &str, future: F) -> TaskHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        task::spawn_on(self, Some(name), Location::caller(), future)
+            .unwrap_or_else(|Closed| TaskHandle::closed())
+    }
+
+    /// Starts a task, or says that the loop is closed.
+    ///
+    /// # Errors
+    /// [`Closed`].
+    #[track_caller]
+    pub fn try_spawn<F>(&self, future: F) -> Result<TaskHandle<F::Output>, Closed>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        task::spawn_on(self, None, Location::caller(), future)
+    }
+
+    /// Makes this the thread's current loop until the guard is dropped.
+    #[must_use]
+    pub fn enter(&self) -> EnterGuard {
+        EnterGuard::new(self.clone())
+    }
+
+    /// What is in force in this loop.
+    #[must_use]
+    pub fn describe(&self) -> Description {
+        match &self.shared.inner {
+            Inner::Tokio(tokio) => tokio.describe(),
+            Inner::Other(backend) => backend.describe(),
+        }
+    }
+
+    /// Who is told of errors that nobody awaits, from now on. `None` restores the default: in
+    /// production a line on standard error, under test the failure of the run.
+    pub fn set_exception_handler<H>(&self, handler: Option<H>)
+    where
+        H: Fn(&EventLoop, &ErrorContext) + Send + Sync + 'static,
+    {
+        let handler = handler.map(|handler| Arc::new(handler) as Handler);
+        let mut slot = self
+            .shared
+            .exception_handler
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let previous = std::mem::replace(&mut *slot, handler);
+        drop(slot);
+        drop(previous);
+    }
+
+    /// Tells the exception handler of an error. A handler that panics is reported itself, by the
+    /// default handler, and the loop goes on.
+    pub fn call_exception_handler(&self, context: &ErrorContext) {
+        let handler = self
+            .shared
+            .exception_handler
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        let Some(handler) = handler else {
+            return self.default_exception_handler(context);
+        };
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| handler(self, context))) {
+            self.default_exception_handler(context);
+            self.default_exception_handler(&ErrorContext::new(
+                self,
+                "Unhandled error in exception handler",
+                panic_text(&*panic),
+            ));
+        }
+    }
+
+    /// What happens to an error without a handler; for handlers that take only some.
+    pub fn default_exception_handler(&self, context: &ErrorContext) {
+        match &self.shared.inner {
+            Inner::Tokio(_) => eprintln!("{context}"),
+            Inner::Other(backend) => backend.unhandled(context),
+        }
+    }
+
+    /// The backend, if it is not tokio.
+    pub(crate) fn backend(&self) -> Option<&Arc<dyn Backend>> {
+        match &self.shared.inner {
+            Inner::Tokio(_) => None,
+            Inner::Other(backend) => Some(backend),
+        }
+    }
+
+    fn schedule_call(
+        &self,
+        deadline: Option<Instant>,
+        callback: Box<dyn FnOnce() + Send>,
+        site: &'static Location<'static>,
+    ) -> Result<CallHandle, Closed> {
+        if self.is_closed() {
+            return Err(Closed);
+        }
+        let hosted = self.is_hosted();
+        let (call, driver, adopt) = {
+            let mut queue = self.callbacks();
+            let call = queue.push(deadline, callback, site);
+            (call, queue.driver_waker(), hosted && queue.adopt_driver())
+        };
+        if let Some(driver) = driver {
+            driver.wake();
+        }
+        // A loop inside a world is run by the world, not by a `run_*` call: its callbacks get a
+        // driver of their own the first time there are any.
+        if let (true, Inner::Other(backend)) = (adopt, &self.shared.inner) {
+            backend.adopt_driver(Driver::new(self.clone()));
+        }
+        Ok(CallHandle::new(self, call))
+    }
+
+    pub(crate) fn callbacks(&self) -> std::sync::MutexGuard<'_, CallbackQueue> {
+        self.shared
+            .callbacks
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn closed_flag(&self) -> bool {
+        self.shared.closed.load(Ordering::Acquire)
+    }
+
+    /// Whether both handles are of one loop.
+    #[must_use]
+    pub fn same_loop(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.shared, &other.shared)
+    }
+}
+
+impl fmt::Debug for EventLoop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "EventLoop({})", self.describe())
+    }
+}

@@ -1,0 +1,218 @@
+//! Running, stopping and closing a loop, and refusing to do it twice.
+
+use std::future::Future;
+use std::panic::{Location, resume_unwind};
+use std::pin::{Pin, pin};
+use std::sync::atomic::Ordering;
+use std::sync::{MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+
+use crate::callback::Driver;
+use crate::context::{self, RunMark};
+use crate::handle::Inner;
+use crate::{EventLoop, LoopError};
+
+/// Where a loop is between its making and its end.
+#[derive(Default)]
+pub(crate) struct Life {
+    running: Option<&'static Location<'static>>,
+    hosted: bool,
+    stop_requested: bool,
+}
+
+impl EventLoop {
+    /// Runs the loop until `future` is ready, and returns its value. The future runs as an
+    /// ordinary task; a panic in it goes on in the caller.
+    ///
+    /// # Errors
+    /// [`LoopError::AlreadyRunning`], [`LoopError::AnotherLoopRunning`], [`LoopError::Closed`],
+    /// [`LoopError::StoppedEarly`], and in simulation [`LoopError::WorldEnded`].
+    ///
+    /// # Panics
+    /// If `future` panics.
+    #[track_caller]
+    pub fn run_until_complete<F>(&self, future: F) -> Result<F::Output, LoopError>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        let run = self.begin_run(Location::caller())?;
+        let mut main = self.spawn_named("main", future);
+        match run.until(&mut main)? {
+            Ok(value) => Ok(value),
+            Err(error) => match error.into_panic() {
+                Ok(payload) => resume_unwind(payload),
+                Err(_) => Err(LoopError::Closed),
+            },
+        }
+    }
+
+    /// Runs the loop until `future`, which may borrow, is ready, and returns its value. The future
+    /// is polled as the loop's root, beside the tasks.
+    ///
+    /// # Errors
+    /// As [`run_until_complete`](Self::run_until_complete).
+    ///
+    /// # Panics
+    /// If `future` panics.
+    #[track_caller]
+    pub fn run_borrowed<F: Future>(&self, future: F) -> Result<F::Output, LoopError> {
+        let run = self.begin_run(Location::caller())?;
+        run.until(pin!(future))
+    }
+
+    /// Runs the loop until [`stop`](Self::stop).
+    ///
+    /// # Errors
+    /// As [`run_until_complete`](Self::run_until_complete), but for `StoppedEarly`.
+    #[track_caller]
+    pub fn run_forever(&self) -> Result<(), LoopError> {
+        let run = self.begin_run(Location::caller())?;
+        match run.until(std::future::pending::<()>()) {
+            Err(LoopError::StoppedEarly) => Ok(()),
+            Err(other) => Err(other),
+            Ok(()) => Ok(()),
+        }
+    }
+
+    /// Ends the run under way after the current batch of callbacks; what a callback of that batch
+    /// schedules waits for the next run. Before a run, the next one does exactly one iteration.
+    pub fn stop(&self) {
+        self.life().stop_requested = true;
+        let waker = self.callbacks().driver_waker();
+        if let Some(driver) = waker {
+            driver.wake();
+        }
+    }
+
+    /// Closes the loop: pending tasks and callbacks are dropped, nothing can be scheduled any
+    /// more. A second time does nothing.
+    ///
+    /// # Errors
+    /// [`LoopError::CloseWhileRunning`].
+    pub fn close(&self) -> Result<(), LoopError> {
+        if let Some(outer) = self.life().running {
+            return Err(LoopError::CloseWhileRunning { outer });
+        }
+        self.close_now();
+        Ok(())
+    }
+
+    /// Closes the loop whether or not it runs: the end of a world.
+    #[doc(hidden)]
+    pub fn close_now(&self) {
+        if self.shared.closed.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let dropped = self.callbacks().clear();
+        drop(dropped);
+        match &self.shared.inner {
+            Inner::Tokio(tokio) => tokio.close(),
+            Inner::Other(backend) => backend.close(),
+        }
+    }
+
+    /// Whether a `run_*` call is under way, on whichever thread.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        self.life().running.is_some()
+    }
+
+    /// Whether the loop was closed.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.closed_flag() || self.backend().is_some_and(|backend| backend.is_closed())
+    }
+
+    /// A world runs this loop from here on, without a `run_*` call.
+    #[doc(hidden)]
+    pub fn mark_hosted(&self, site: &'static Location<'static>) {
+        let mut life = self.life();
+        life.running = Some(site);
+        life.hosted = true;
+    }
+
+    pub(crate) fn is_hosted(&self) -> bool {
+        self.life().hosted
+    }
+
+    pub(crate) fn take_stop(&self) -> bool {
+        std::mem::take(&mut self.life().stop_requested)
+    }
+
+    pub(crate) fn run_mark(&self) -> Option<RunMark> {
+        self.life().running.map(|site| RunMark { site })
+    }
+
+    pub(crate) fn life(&self) -> MutexGuard<'_, Life> {
+        self.shared
+            .life
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn begin_run(&self, here: &'static Location<'static>) -> Result<Run<'_>, LoopError> {
+        if self.is_closed() {
+            return Err(LoopError::Closed);
+        }
+        let mut life = self.life();
+        if let Some(outer) = life.running {
+            return Err(LoopError::AlreadyRunning { outer, here });
+        }
+        if let Some(RunMark { site: outer }) = context::run_mark() {
+            return Err(LoopError::AnotherLoopRunning { outer, here });
+        }
+        life.running = Some(here);
+        drop(life);
+        let previous = context::set_run_mark(Some(RunMark { site: here }));
+        Ok(Run { ev: self, previous })
+    }
+}
+
+/// A `run_*` call under way; ends it when dropped.
+struct Run<'a> {
+    ev: &'a EventLoop,
+    previous: Option<RunMark>,
+}
+
+impl Run<'_> {
+    fn until<F: Future>(self, root: F) -> Result<F::Output, LoopError> {
+        let _entered = self.ev.enter();
+        let mut value = None;
+        {
+            let mut root = pin!(root);
+            let mut driver = Driver::new(self.ev.clone());
+            let value = &mut value;
+            // Callbacks first, then the root: what a callback completes is seen in its own
+            // iteration, and a `stop` in that iteration does not hide it.
+            let driven = std::future::poll_fn(move |cx: &mut Context<'_>| {
+                let stopped = Pin::new(&mut driver).poll(cx).is_ready();
+                if let Poll::Ready(output) = root.as_mut().poll(cx) {
+                    *value = Some(output);
+                    return Poll::Ready(());
+                }
+                if stopped {
+                    Poll::Ready(())
+                } else {
+                    Poll::Pending
+                }
+            });
+            match &self.ev.shared.inner {
+                Inner::Tokio(tokio) => tokio.block_on(driven),
+                Inner::Other(backend) => {
+                    backend.run(pin!(driven)).map_err(LoopError::WorldEnded)?;
+                }
+            }
+        }
+        value.ok_or(LoopError::StoppedEarly)
+    }
+}
+
+impl Drop for Run<'_> {
+    fn drop(&mut self) {
+        context::set_run_mark(self.previous);
+        self.ev.life().running = None;
+        let driver = self.ev.callbacks().detach_driver();
+        drop(driver);
+    }
+}

@@ -1,0 +1,371 @@
+//! TCP listeners and streams.
+
+use std::fmt;
+use std::future::poll_fn;
+use std::io;
+use std::net::{Shutdown, SocketAddr};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::ToSocketAddrs;
+use crate::backend::{Backend, SocketKey};
+use crate::context::expect_current;
+use crate::handle::Inner;
+
+/// What the operating system would use for an application that does not say, as tokio does.
+const BACKLOG: u32 = 1024;
+
+/// A socket that accepts connections; closed when dropped.
+pub struct TcpListener {
+    repr: Repr<tokio::net::TcpListener>,
+}
+
+/// A connection: tokio's and futures' `AsyncRead` and `AsyncWrite`; closed when dropped.
+///
+/// ```
+/// use event_loop::net::{TcpListener, TcpStream};
+/// use event_loop::{production, LoopConfig};
+/// use tokio::io::{AsyncReadExt, AsyncWriteExt};
+///
+/// let ev = production::current_thread(LoopConfig::default()).unwrap();
+/// ev.run_borrowed(async {
+///     let listener = TcpListener::bind("127.0.0.1:0").await?;
+///     let address = listener.local_addr()?;
+///     let client = event_loop::spawn(async move {
+///         let mut stream = TcpStream::connect(address).await?;
+///         stream.write_all(b"hello").await?;
+///         stream.shutdown().await
+///     });
+///     let (mut stream, _peer) = listener.accept().await?;
+///     let mut text = String::new();
+///     stream.read_to_string(&mut text).await?;
+///     assert_eq!(text, "hello");
+///     client.await.unwrap()
+/// }).unwrap().unwrap();
+/// # ev.close().unwrap();
+/// ```
+pub struct TcpStream {
+    repr: Repr<tokio::net::TcpStream>,
+}
+
+enum Repr<T> {
+    Tokio(T),
+    World(WorldSocket),
+}
+
+/// A socket of a world; given back when dropped.
+struct WorldSocket {
+    backend: Arc<dyn Backend>,
+    key: SocketKey,
+}
+
+impl Drop for WorldSocket {
+    fn drop(&mut self) {
+        self.backend.close_socket(self.key);
+    }
+}
+
+impl TcpListener {
+    /// Binds and listens, with `SO_REUSEADDR` as tokio sets it. Port 0 picks a free one.
+    ///
+    /// # Errors
+    /// Those of `bind(2)` and `listen(2)`, and of the look-up of a name.
+    ///
+    /// # Panics
+    /// If this thread has no current loop.
+    pub async fn bind(address: impl ToSocketAddrs) -> io::Result<Self> {
+        let ev = expect_current();
+        let mut last = None;
+        for address in address.to_target()?.resolve(&ev).await? {
+            let bound = match &ev.shared.inner {
+                Inner::Tokio(tokio) => tokio.within(|| listen_on_tokio(address)).map(Repr::Tokio),
+                Inner::Other(backend) => backend.tcp_listen(address, BACKLOG).map(|key| {
+                    Repr::World(WorldSocket {
+                        backend: backend.clone(),
+                        key,
+                    })
+                }),
+            };
+            match bound {
+                Ok(repr) => return Ok(Self { repr }),
+                Err(error) => last = Some(error),
+            }
+        }
+        Err(last.unwrap_or_else(|| io::ErrorKind::InvalidInput.into()))
+    }
+
+    /// The next connection and where it comes from. Cancellation loses none.
+    ///
+    /// # Errors
+    /// Those of `accept(2)`.
+    pub async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
+        poll_fn(|cx| self.poll_accept(cx)).await
+    }
+
+    /// [`accept`](Self::accept) for hand-written futures.
+    ///
+    /// # Errors
+    /// Those of `accept(2)`.
+    pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
+        match &self.repr {
+            Repr::Tokio(listener) => listener.poll_accept(cx).map_ok(|(stream, peer)| {
+                (
+                    TcpStream {
+                        repr: Repr::Tokio(stream),
+                    },
+                    peer,
+                )
+            }),
+            Repr::World(WorldSocket { backend, key }) => {
+                backend.poll_accept(*key, cx.waker()).map_ok(|(key, peer)| {
+                    let socket = WorldSocket {
+                        backend: backend.clone(),
+                        key,
+                    };
+                    (
+                        TcpStream {
+                            repr: Repr::World(socket),
+                        },
+                        peer,
+                    )
+                })
+            }
+        }
+    }
+
+    /// The address it is bound to.
+    ///
+    /// # Errors
+    /// Those of `getsockname(2)`.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        match &self.repr {
+            Repr::Tokio(listener) => listener.local_addr(),
+            Repr::World(socket) => socket.backend.local_addr(socket.key),
+        }
+    }
+}
+
+fn listen_on_tokio(address: SocketAddr) -> io::Result<tokio::net::TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => tokio::net::TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => tokio::net::TcpSocket::new_v6()?,
+    };
+    // On Windows the option means something else: tokio leaves it alone there, and so do we.
+    #[cfg(not(windows))]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+impl TcpStream {
+    /// Connects to the first of the name's addresses that answers.
+    ///
+    /// # Errors
+    /// Those of `connect(2)`, the last address's, and of the look-up of a name.
+    ///
+    /// # Panics
+    /// If this thread has no current loop.
+    pub async fn connect(address: impl ToSocketAddrs) -> io::Result<Self> {
+        let ev = expect_current();
+        let mut last = None;
+        for address in address.to_target()?.resolve(&ev).await? {
+            let connected = match &ev.shared.inner {
+                Inner::Tokio(_) => tokio::net::TcpStream::connect(address)
+                    .await
+                    .map(Repr::Tokio),
+                Inner::Other(backend) => connect_in_world(backend, address).await.map(Repr::World),
+            };
+            match connected {
+                Ok(repr) => return Ok(Self { repr }),
+                Err(error) => last = Some(error),
+            }
+        }
+        Err(last.unwrap_or_else(|| io::ErrorKind::InvalidInput.into()))
+    }
+
+    /// This end's address.
+    ///
+    /// # Errors
+    /// Those of `getsockname(2)`.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        match &self.repr {
+            Repr::Tokio(stream) => stream.local_addr(),
+            Repr::World(socket) => socket.backend.local_addr(socket.key),
+        }
+    }
+
+    /// The other end's address.
+    ///
+    /// # Errors
+    /// Those of `getpeername(2)`.
+    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
+        match &self.repr {
+            Repr::Tokio(stream) => stream.peer_addr(),
+            Repr::World(socket) => socket.backend.peer_addr(socket.key),
+        }
+    }
+
+    /// Turns Nagle's algorithm off (`true`) or on.
+    ///
+    /// # Errors
+    /// Those of `setsockopt(2)`.
+    pub fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
+        match &self.repr {
+            Repr::Tokio(stream) => stream.set_nodelay(nodelay),
+            Repr::World(socket) => socket.backend.set_nodelay(socket.key, nodelay),
+        }
+    }
+
+    /// Whether Nagle's algorithm is off.
+    ///
+    /// # Errors
+    /// Those of `getsockopt(2)`.
+    pub fn nodelay(&self) -> io::Result<bool> {
+        match &self.repr {
+            Repr::Tokio(stream) => stream.nodelay(),
+            Repr::World(socket) => socket.backend.nodelay(socket.key),
+        }
+    }
+
+    /// With `true`, closing resets the connection and throws away what was not sent.
+    ///
+    /// # Errors
+    /// Those of `setsockopt(2)`.
+    pub fn set_zero_linger(&self, reset_on_close: bool) -> io::Result<()> {
+        match &self.repr {
+            Repr::Tokio(stream) if reset_on_close => stream.set_zero_linger(),
+            Repr::Tokio(_) => Ok(()),
+            Repr::World(socket) => {
+                let linger = reset_on_close.then_some(Duration::ZERO);
+                socket.backend.set_linger(socket.key, linger)
+            }
+        }
+    }
+
+    fn poll_read_bytes(
+        &mut self,
+        cx: &mut Context<'_>,
+        into: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        match &mut self.repr {
+            Repr::Tokio(stream) => {
+                let mut buffer = ReadBuf::new(into);
+                Pin::new(stream)
+                    .poll_read(cx, &mut buffer)
+                    .map_ok(|()| buffer.filled().len())
+            }
+            Repr::World(socket) => socket.backend.poll_read(socket.key, into, cx.waker()),
+        }
+    }
+
+    fn poll_shut_down(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.repr {
+            Repr::Tokio(stream) => Pin::new(stream).poll_shutdown(cx),
+            Repr::World(socket) => {
+                Poll::Ready(socket.backend.shutdown(socket.key, Shutdown::Write))
+            }
+        }
+    }
+
+    fn poll_write_bytes(&mut self, cx: &mut Context<'_>, from: &[u8]) -> Poll<io::Result<usize>> {
+        match &mut self.repr {
+            Repr::Tokio(stream) => Pin::new(stream).poll_write(cx, from),
+            Repr::World(socket) => socket.backend.poll_write(socket.key, from, cx.waker()),
+        }
+    }
+}
+
+async fn connect_in_world(
+    backend: &Arc<dyn Backend>,
+    address: SocketAddr,
+) -> io::Result<WorldSocket> {
+    let key = backend.tcp_connect(address)?;
+    // Owned from here on: a connect that is cancelled gives its socket back.
+    let socket = WorldSocket {
+        backend: backend.clone(),
+        key,
+    };
+    poll_fn(|cx| socket.backend.poll_connected(key, cx.waker())).await?;
+    Ok(socket)
+}
+
+impl AsyncRead for TcpStream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        into: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if let Repr::Tokio(stream) = &mut self.repr {
+            return Pin::new(stream).poll_read(cx, into);
+        }
+        self.poll_read_bytes(cx, into.initialize_unfilled())
+            .map_ok(|read| into.advance(read))
+    }
+}
+
+impl AsyncWrite for TcpStream {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        from: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.poll_write_bytes(cx, from)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll_shut_down(cx)
+    }
+}
+
+impl futures_io::AsyncRead for TcpStream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        into: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        self.poll_read_bytes(cx, into)
+    }
+}
+
+impl futures_io::AsyncWrite for TcpStream {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        from: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.poll_write_bytes(cx, from)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll_shut_down(cx)
+    }
+}
+
+impl fmt::Debug for TcpListener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TcpListener({:?})", self.local_addr())
+    }
+}
+
+impl fmt::Debug for TcpStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "TcpStream({:?} to {:?})",
+            self.local_addr(),
+            self.peer_addr()
+        )
+    }
+}

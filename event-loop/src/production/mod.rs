@@ -1,0 +1,151 @@
+//! The loops of production: tokio's two runtimes behind the interface.
+
+pub(crate) mod task;
+
+use std::future::Future;
+use std::io;
+use std::panic::Location;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use tokio::runtime::{Builder, Handle, Runtime};
+
+use crate::handle::Inner;
+use crate::time::Instant;
+use crate::{Closed, Description, EventLoop, LoopConfig, LoopError};
+use task::{TokioTask, TokioTaskHandle};
+
+/// A loop that polls its tasks on the thread that runs it.
+///
+/// # Errors
+/// [`LoopError::Unavailable`] if the operating system refuses (too many open files).
+pub fn current_thread(config: LoopConfig) -> Result<EventLoop, LoopError> {
+    build(Builder::new_current_thread(), config, "current-thread", 1)
+}
+
+/// A loop that polls its tasks on a pool of threads, beside the one that runs it.
+///
+/// # Errors
+/// [`LoopError::Unavailable`] if the operating system refuses (no threads, too many open files).
+pub fn multi_thread(config: LoopConfig) -> Result<EventLoop, LoopError> {
+    let available = || std::thread::available_parallelism().map_or(1, usize::from);
+    let workers = config.worker_threads.unwrap_or_else(available);
+    let mut builder = Builder::new_multi_thread();
+    builder.worker_threads(workers);
+    build(builder, config, "multi-thread", workers)
+}
+
+fn build(
+    mut builder: Builder,
+    config: LoopConfig,
+    profile: &str,
+    workers: usize,
+) -> Result<EventLoop, LoopError> {
+    let name = config.name.unwrap_or_else(|| "loop".to_owned());
+    let runtime = builder
+        .enable_all()
+        .thread_name(format!("{name}-worker"))
+        .build()
+        .map_err(|why: io::Error| LoopError::Unavailable(why.to_string()))?;
+    Ok(EventLoop::new(Inner::Tokio(TokioLoop {
+        handle: runtime.handle().clone(),
+        runtime: Mutex::new(Some(Arc::new(runtime))),
+        description: Description::new(name, "tokio", profile, workers),
+        tasks: AtomicU64::new(0),
+    })))
+}
+
+/// The time of the process, the zero of which is the first time anybody asked.
+pub(crate) fn process_now() -> Instant {
+    let since = tokio::time::Instant::now().duration_since(zero());
+    Instant::from_nanos(u64::try_from(since.as_nanos()).unwrap_or(u64::MAX))
+}
+
+/// One zero for all loops of the process, so that their instants compare.
+fn zero() -> tokio::time::Instant {
+    static ZERO: OnceLock<tokio::time::Instant> = OnceLock::new();
+    *ZERO.get_or_init(tokio::time::Instant::now)
+}
+
+/// One tokio runtime.
+pub(crate) struct TokioLoop {
+    handle: Handle,
+    runtime: Mutex<Option<Arc<Runtime>>>,
+    description: Description,
+    tasks: AtomicU64,
+}
+
+impl TokioLoop {
+    pub(crate) fn now(&self) -> Instant {
+        process_now()
+    }
+
+    pub(crate) fn describe(&self) -> Description {
+        self.description.clone()
+    }
+
+    pub(crate) fn block_on(&self, root: impl Future<Output = ()>) {
+        let runtime = self
+            .runtime
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        if let Some(runtime) = runtime {
+            runtime.block_on(root);
+        }
+    }
+
+    pub(crate) fn spawn<F>(
+        &self,
+        ev: &EventLoop,
+        name: Option<&str>,
+        site: &'static Location<'static>,
+        future: F,
+    ) -> Result<TokioTaskHandle<F::Output>, Closed>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        if ev.closed_flag() {
+            return Err(Closed);
+        }
+        let serial = self.tasks.fetch_add(1, Ordering::Relaxed) + 1;
+        let task = Arc::new(TokioTask::new(ev.clone(), serial, name, site));
+        Ok(TokioTaskHandle::spawn(&self.handle, task, future))
+    }
+
+    pub(crate) fn sleep_until(&self, deadline: Instant) -> tokio::time::Sleep {
+        let _context = self.handle.enter();
+        let span = std::time::Duration::from_nanos(deadline.as_nanos());
+        // Tokio's own idea of far away, where its instants end earlier than ours.
+        let far = || tokio::time::Instant::now() + std::time::Duration::from_hours(24 * 365 * 30);
+        tokio::time::sleep_until(zero().checked_add(span).unwrap_or_else(far))
+    }
+
+    /// Runs `f` where tokio's own constructors find this runtime.
+    pub(crate) fn within<R>(&self, f: impl FnOnce() -> R) -> R {
+        let _context = self.handle.enter();
+        f()
+    }
+
+    pub(crate) fn close(&self) {
+        let runtime = self
+            .runtime
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        let Some(runtime) = runtime.and_then(Arc::into_inner) else {
+            return;
+        };
+        if Handle::try_current().is_ok() {
+            // Tokio panics when a runtime is dropped where blocking is not allowed.
+            runtime.shutdown_background();
+        }
+    }
+}
+
+impl Drop for TokioLoop {
+    fn drop(&mut self) {
+        self.close();
+    }
+}

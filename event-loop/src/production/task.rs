@@ -1,0 +1,146 @@
+//! A task on tokio: spawned generically, with a small record for its name and cancellation.
+
+use std::future::Future;
+use std::panic::Location;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use pin_project_lite::pin_project;
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
+
+use crate::context::swap_tokio_task;
+use crate::task::{Cancellation, Caught, Output};
+use crate::{ErrorContext, EventLoop, TaskError, TaskId};
+
+/// What tokio does not keep for us.
+pub(crate) struct TokioTask {
+    ev: EventLoop,
+    id: TaskId,
+    name: Option<Box<str>>,
+    site: &'static Location<'static>,
+    cancellation: Cancellation,
+}
+
+impl TokioTask {
+    pub(crate) fn new(
+        ev: EventLoop,
+        serial: u64,
+        name: Option<&str>,
+        site: &'static Location<'static>,
+    ) -> Self {
+        let id = TaskId::new(serial, 0);
+        Self {
+            ev,
+            id,
+            name: name.map(Into::into),
+            site,
+            cancellation: Cancellation::default(),
+        }
+    }
+
+    pub(crate) fn event_loop(&self) -> &EventLoop {
+        &self.ev
+    }
+
+    pub(crate) fn cancellation(&self) -> &Cancellation {
+        &self.cancellation
+    }
+
+    pub(crate) fn describe(&self, context: &mut ErrorContext) {
+        context.task = Some(self.id);
+        context.task_name = self.name.as_deref().map(Into::into);
+        context.created_at = Some(self.site);
+    }
+}
+
+/// A started task; dropping it detaches.
+pub(crate) struct TokioTaskHandle<T> {
+    join: JoinHandle<Output<T>>,
+    task: Arc<TokioTask>,
+}
+
+impl<T> TokioTaskHandle<T> {
+    pub(crate) fn spawn<F>(handle: &Handle, task: Arc<TokioTask>, future: F) -> Self
+    where
+        F: Future<Output = T> + Send + 'static,
+        T: Send + 'static,
+    {
+        let inside = InTask {
+            task: Some(task.clone()),
+            future: Some(Caught::new(future)),
+        };
+        Self {
+            join: handle.spawn(inside),
+            task,
+        }
+    }
+
+    pub(crate) fn request_cancel(&self) {
+        for waker in self.task.cancellation.request() {
+            waker.wake();
+        }
+    }
+
+    pub(crate) fn abort(&self) {
+        self.join.abort();
+    }
+
+    pub(crate) fn is_finished(&self) -> bool {
+        self.join.is_finished()
+    }
+
+    pub(crate) fn id(&self) -> TaskId {
+        self.task.id
+    }
+}
+
+impl<T> Future for TokioTaskHandle<T> {
+    type Output = Result<T, TaskError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.join)
+            .poll(cx)
+            .map(|joined| match joined {
+                Ok(Ok(value)) => Ok(value),
+                Ok(Err(unread)) => Err(unread.read()),
+                Err(error) if error.is_panic() => Err(TaskError::panicked(error.into_panic())),
+                Err(_) => Err(TaskError::aborted()),
+            })
+    }
+}
+
+pin_project! {
+    /// A future polled, and dropped, as the current task. The record moves into the thread's
+    /// context and back, which costs no reference count.
+    struct InTask<F> {
+        task: Option<Arc<TokioTask>>,
+        #[pin]
+        future: Option<Caught<F>>,
+    }
+
+    impl<F> PinnedDrop for InTask<F> {
+        fn drop(this: Pin<&mut Self>) {
+            let mut this = this.project();
+            let previous = swap_tokio_task(this.task.take());
+            this.future.set(None);
+            *this.task = swap_tokio_task(previous);
+        }
+    }
+}
+
+impl<F: Future> Future for InTask<F> {
+    type Output = Output<F::Output>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let Some(future) = this.future.as_pin_mut() else {
+            return Poll::Pending;
+        };
+        let previous = swap_tokio_task(this.task.take());
+        let outcome = future.poll(cx);
+        *this.task = swap_tokio_task(previous);
+        outcome
+    }
+}

@@ -1,0 +1,137 @@
+//! A runner: the loop is made once, by a factory, and closed at the end.
+
+use std::fmt;
+use std::future::Future;
+use std::panic::Location;
+use std::process::ExitCode;
+
+use crate::context::{self, RunMark};
+use crate::{EventLoop, LoopError};
+
+type Factory = Box<dyn FnOnce() -> Result<EventLoop, LoopError> + Send>;
+
+/// Makes a loop on first use, runs main functions on it, and closes it when dropped.
+///
+/// Follows `asyncio.Runner` with its `loop_factory`.
+///
+/// ```no_run
+/// use std::process::ExitCode;
+/// use event_loop::{production, EventLoop, LoopConfig, Runner};
+///
+/// async fn serve(_ev: EventLoop) -> std::io::Result<()> { Ok(()) }
+///
+/// fn main() -> ExitCode {
+///     Runner::new(|| production::multi_thread(LoopConfig::default())).run_main(serve)
+/// }
+/// ```
+pub struct Runner {
+    state: State,
+}
+
+enum State {
+    Unmade(Factory),
+    Made(EventLoop),
+    Closed,
+}
+
+impl Runner {
+    /// A runner whose loop `factory` will make.
+    pub fn new(factory: impl FnOnce() -> Result<EventLoop, LoopError> + Send + 'static) -> Self {
+        Self {
+            state: State::Unmade(Box::new(factory)),
+        }
+    }
+
+    /// The loop, made now if need be.
+    ///
+    /// # Errors
+    /// The factory's, or [`LoopError::RunnerClosed`].
+    pub fn event_loop(&mut self) -> Result<EventLoop, LoopError> {
+        if let State::Unmade(_) = self.state
+            && let State::Unmade(factory) = std::mem::replace(&mut self.state, State::Closed)
+        {
+            self.state = State::Made(factory()?);
+        }
+        match &self.state {
+            State::Made(ev) => Ok(ev.clone()),
+            State::Unmade(_) | State::Closed => Err(LoopError::RunnerClosed),
+        }
+    }
+
+    /// Runs `future` to its end; may be called many times.
+    ///
+    /// # Errors
+    /// [`LoopError::RunnerInsideLoop`], [`LoopError::RunnerClosed`], and those of
+    /// [`EventLoop::run_until_complete`].
+    ///
+    /// # Panics
+    /// If `future` panics.
+    #[track_caller]
+    pub fn run<F>(&mut self, future: F) -> Result<F::Output, LoopError>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        if let Some(RunMark { site: outer }) = context::run_mark() {
+            return Err(LoopError::RunnerInsideLoop {
+                outer,
+                here: Location::caller(),
+            });
+        }
+        self.event_loop()?.run_until_complete(future)
+    }
+
+    /// Runs a program's `main` and closes the loop; an error goes to standard error and becomes
+    /// exit code 1.
+    #[track_caller]
+    pub fn run_main<M, F, E>(mut self, main: M) -> ExitCode
+    where
+        M: FnOnce(EventLoop) -> F,
+        F: Future<Output = Result<(), E>> + Send + 'static,
+        E: fmt::Debug + Send + 'static,
+    {
+        let outcome = self.event_loop().and_then(|ev| self.run(main(ev)));
+        match outcome {
+            Ok(Ok(())) => ExitCode::SUCCESS,
+            Ok(Err(error)) => {
+                eprintln!("Error: {error:?}");
+                ExitCode::FAILURE
+            }
+            Err(error) => {
+                eprintln!("Error: {error}");
+                ExitCode::FAILURE
+            }
+        }
+    }
+
+    /// Closes the loop: pending tasks are dropped. A second time does nothing.
+    ///
+    /// # Errors
+    /// [`LoopError::CloseWhileRunning`].
+    pub fn close(&mut self) -> Result<(), LoopError> {
+        if let State::Made(ev) = &self.state {
+            ev.close()?;
+        }
+        self.state = State::Closed;
+        Ok(())
+    }
+}
+
+impl Drop for Runner {
+    fn drop(&mut self) {
+        // Inside the loop's own run there is nobody to report a refusal to; the loop then closes
+        // with its last handle.
+        let _ = self.close();
+    }
+}
+
+impl fmt::Debug for Runner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = match &self.state {
+            State::Unmade(_) => "not started",
+            State::Made(_) => "open",
+            State::Closed => "closed",
+        };
+        write!(f, "Runner({state})")
+    }
+}

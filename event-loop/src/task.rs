@@ -1,0 +1,488 @@
+//! Tasks: a handle that is a future of the outcome, and two endings that are never mixed.
+//!
+//! [`TaskHandle::request_cancel`] asks: the task sees it in [`cancelled`], and its cleanup may
+//! await. [`TaskHandle::abort`] drops the task's future at the await it stands at.
+
+use std::any::Any;
+use std::fmt;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use async_task::{FallibleTask, ScheduleInfo, WithInfo};
+use pin_project_lite::pin_project;
+
+use crate::backend::{Backend, Runnable, TaskMeta, current_task};
+use crate::exception::panic_text;
+use crate::handle::Inner;
+use crate::production::task::TokioTaskHandle;
+use crate::{Closed, ErrorContext, EventLoop, context};
+
+/// Starts a task on the current loop.
+///
+/// # Panics
+/// If this thread has no current loop; [`try_spawn`](crate::try_spawn) returns an error instead.
+#[track_caller]
+pub fn spawn<F>(future: F) -> TaskHandle<F::Output>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    context::expect_current().spawn(future)
+}
+
+/// Starts a task with a name on the current loop.
+///
+/// # Panics
+/// If this thread has no current loop.
+#[track_caller]
+pub fn spawn_named<F>(name: &str, future: F) -> TaskHandle<F::Output>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    context::expect_current().spawn_named(name, future)
+}
+
+/// Lets every other task that can run go first, once.
+pub async fn yield_now() {
+    let mut yielded = false;
+    std::future::poll_fn(|cx| {
+        if std::mem::replace(&mut yielded, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
+/// Waits until the current task is asked to finish by [`TaskHandle::request_cancel`].
+///
+/// Ready at once if it was asked before. The task decides what to do about it: it may finish what
+/// it holds, await its cleanup, or go on.
+///
+/// ```
+/// # use std::time::Duration;
+/// # use event_loop::{production, LoopConfig};
+/// # let ev = production::current_thread(LoopConfig::default()).unwrap();
+/// # ev.run_borrowed(async {
+/// let worker = event_loop::spawn(async {
+///     event_loop::cancelled().await;
+///     event_loop::time::sleep(Duration::from_millis(1)).await; // cleanup may await
+///     "flushed"
+/// });
+/// worker.request_cancel();
+/// assert_eq!(worker.await.unwrap(), "flushed");
+/// # }).unwrap();
+/// ```
+///
+/// # Panics
+/// Outside a task.
+pub async fn cancelled() {
+    std::future::poll_fn(|cx| {
+        if let Some(task) = current_task() {
+            let ready = context::with_current(|ev| {
+                let backend = ev.and_then(EventLoop::backend);
+                backend.is_none_or(|backend| backend.poll_cancelled(task.id, cx.waker()))
+            });
+            return if ready {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            };
+        }
+        context::with_tokio_task(|task| match task {
+            Some(task) => task.cancellation().poll(cx.waker()),
+            None => panic!("cancelled() was awaited outside a task"),
+        })
+    })
+    .await;
+}
+
+/// Identifies a task within its loop, in creation order.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TaskId(u64);
+
+/// How many bits of an id are the task's place in its backend's table; 16 million tasks at once.
+const SLOT_BITS: u32 = 24;
+
+impl TaskId {
+    /// The id of the `serial`th task, which sits at `slot` of its backend's table.
+    ///
+    /// # Panics
+    /// If there are more than 16,777,216 tasks at once.
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn new(serial: u64, slot: u32) -> Self {
+        assert!(slot >> SLOT_BITS == 0, "more than 16,777,216 tasks at once");
+        Self(serial << SLOT_BITS | slot as u64)
+    }
+
+    /// The number of the task in creation order, from 1.
+    #[must_use]
+    pub const fn serial(self) -> u64 {
+        self.0 >> SLOT_BITS
+    }
+
+    /// Its place in the backend's table.
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn slot(self) -> u32 {
+        (self.0 & ((1 << SLOT_BITS) - 1)) as u32
+    }
+}
+
+impl fmt::Display for TaskId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "#{}", self.serial())
+    }
+}
+
+impl fmt::Debug for TaskId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TaskId({self})")
+    }
+}
+
+/// A task that was started: a future of its outcome. Dropping it detaches the task.
+///
+/// A panic that nobody reads here goes to the loop's exception handler, as asyncio's "Task
+/// exception was never retrieved" does.
+#[must_use = "a handle that is dropped detaches its task; say so with `drop` or `detach`"]
+pub struct TaskHandle<T> {
+    repr: Repr<T>,
+}
+
+enum Repr<T> {
+    Tokio(TokioTaskHandle<T>),
+    World {
+        task: FallibleTask<Output<T>, TaskMeta>,
+        id: TaskId,
+        backend: Arc<dyn Backend>,
+    },
+    Closed,
+}
+
+impl<T> TaskHandle<T> {
+    pub(crate) fn closed() -> Self {
+        Self { repr: Repr::Closed }
+    }
+
+    /// Asks the task to finish: [`cancelled`] becomes ready in it.
+    pub fn request_cancel(&self) {
+        match &self.repr {
+            Repr::Tokio(task) => task.request_cancel(),
+            Repr::World { task, id, backend } if !task.is_finished() => {
+                backend.request_cancel(*id);
+            }
+            Repr::World { .. } | Repr::Closed => {}
+        }
+    }
+
+    /// Drops the task's future at the await it stands at: only its destructors run. A task that
+    /// has finished keeps its result.
+    pub fn abort(&self) {
+        match &self.repr {
+            Repr::Tokio(task) => task.abort(),
+            Repr::World { task, id, backend } if !task.is_finished() => {
+                backend.abort(*id);
+            }
+            Repr::World { .. } | Repr::Closed => {}
+        }
+    }
+
+    /// Whether the task has ended, in whichever way.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        match &self.repr {
+            Repr::Tokio(task) => task.is_finished(),
+            Repr::World { task, .. } => task.is_finished(),
+            Repr::Closed => true,
+        }
+    }
+
+    /// The task's identity; `None` if the loop was closed and it never started.
+    #[must_use]
+    pub fn id(&self) -> Option<TaskId> {
+        match &self.repr {
+            Repr::Tokio(task) => Some(task.id()),
+            Repr::World { id, .. } => Some(*id),
+            Repr::Closed => None,
+        }
+    }
+
+    /// Lets the task run on with nobody waiting for it.
+    pub fn detach(self) {
+        drop(self);
+    }
+}
+
+impl<T> Future for TaskHandle<T> {
+    type Output = Result<T, TaskError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match &mut self.repr {
+            Repr::Tokio(task) => Pin::new(task).poll(cx),
+            Repr::World { task, id, backend } => match Pin::new(&mut *task).poll(cx) {
+                Poll::Ready(Some(Ok(value))) => Poll::Ready(Ok(value)),
+                Poll::Ready(Some(Err(unread))) => Poll::Ready(Err(unread.read())),
+                Poll::Ready(None) => Poll::Ready(Err(TaskError::aborted())),
+                Poll::Pending => {
+                    backend.note_join(*id);
+                    Poll::Pending
+                }
+            },
+            Repr::Closed => Poll::Ready(Err(TaskError::loop_closed())),
+        }
+    }
+}
+
+impl<T> Drop for TaskHandle<T> {
+    fn drop(&mut self) {
+        // Dropping async-task's own handle would cancel the task.
+        if let Repr::World { task, .. } = std::mem::replace(&mut self.repr, Repr::Closed) {
+            task.detach();
+        }
+    }
+}
+
+impl<T> fmt::Debug for TaskHandle<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.id() {
+            Some(id) => write!(f, "TaskHandle({id})"),
+            None => f.write_str("TaskHandle(closed)"),
+        }
+    }
+}
+
+/// Why a task has no result.
+pub struct TaskError {
+    reason: Reason,
+}
+
+enum Reason {
+    Aborted,
+    LoopClosed,
+    // The mutex makes the error `Sync`; nobody ever waits for it.
+    Panicked {
+        text: String,
+        payload: Mutex<Box<dyn Any + Send>>,
+    },
+}
+
+impl TaskError {
+    pub(crate) fn aborted() -> Self {
+        Self {
+            reason: Reason::Aborted,
+        }
+    }
+
+    pub(crate) fn loop_closed() -> Self {
+        Self {
+            reason: Reason::LoopClosed,
+        }
+    }
+
+    pub(crate) fn panicked(payload: Box<dyn Any + Send>) -> Self {
+        let text = panic_text(&*payload);
+        Self {
+            reason: Reason::Panicked {
+                text,
+                payload: Mutex::new(payload),
+            },
+        }
+    }
+
+    /// The task was aborted, or dropped with its loop.
+    #[must_use]
+    pub fn is_aborted(&self) -> bool {
+        matches!(self.reason, Reason::Aborted)
+    }
+
+    /// The task panicked.
+    #[must_use]
+    pub fn is_panic(&self) -> bool {
+        matches!(self.reason, Reason::Panicked { .. })
+    }
+
+    /// The loop was closed before the task could start.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        matches!(self.reason, Reason::LoopClosed)
+    }
+
+    /// The panic's payload, for [`std::panic::resume_unwind`].
+    ///
+    /// # Errors
+    /// The error itself if it was no panic.
+    pub fn into_panic(self) -> Result<Box<dyn Any + Send>, Self> {
+        match self.reason {
+            Reason::Panicked { payload, .. } => {
+                Ok(payload.into_inner().unwrap_or_else(PoisonError::into_inner))
+            }
+            reason => Err(Self { reason }),
+        }
+    }
+}
+
+impl fmt::Display for TaskError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.reason {
+            Reason::Aborted => f.write_str("the task was aborted"),
+            Reason::LoopClosed => f.write_str("the task never started: Event loop is closed"),
+            Reason::Panicked { text, .. } => write!(f, "the task panicked: {text}"),
+        }
+    }
+}
+
+impl fmt::Debug for TaskError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TaskError({self})")
+    }
+}
+
+impl std::error::Error for TaskError {}
+
+/// What a task leaves behind: its value, or a failure somebody has to read.
+pub(crate) type Output<T> = Result<T, Box<Unread>>;
+
+/// A task's panic on its way to a reader; if it is dropped unread, the exception handler gets it.
+pub(crate) struct Unread {
+    payload: Option<Box<dyn Any + Send>>,
+    ev: Option<EventLoop>,
+    context: Option<Box<ErrorContext>>,
+}
+
+impl Unread {
+    fn new(payload: Box<dyn Any + Send>) -> Box<Self> {
+        let ev = context::with_current(|ev| ev.cloned());
+        let context = ev.as_ref().map(|ev| {
+            let message = "Task exception was never retrieved";
+            let mut context = Box::new(ErrorContext::new(ev, message, panic_text(&*payload)));
+            if let Some(meta) = current_task() {
+                context.task = Some(meta.id);
+                context.created_at = Some(meta.site);
+            }
+            context::with_tokio_task(|task| {
+                if let Some(task) = task {
+                    task.describe(&mut context);
+                }
+            });
+            context
+        });
+        Box::new(Self {
+            payload: Some(payload),
+            ev,
+            context,
+        })
+    }
+
+    pub(crate) fn read(mut self) -> TaskError {
+        match self.payload.take() {
+            Some(payload) => TaskError::panicked(payload),
+            None => TaskError::aborted(),
+        }
+    }
+}
+
+impl Drop for Unread {
+    fn drop(&mut self) {
+        if let (Some(_), Some(ev), Some(context)) =
+            (self.payload.take(), self.ev.take(), self.context.take())
+        {
+            ev.call_exception_handler(&context);
+        }
+    }
+}
+
+pin_project! {
+    /// The future of a task, its panic turned into an outcome.
+    pub(crate) struct Caught<F> {
+        #[pin]
+        future: F,
+    }
+}
+
+impl<F> Caught<F> {
+    pub(crate) fn new(future: F) -> Self {
+        Self { future }
+    }
+}
+
+impl<F: Future> Future for Caught<F> {
+    type Output = Output<F::Output>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let future = self.project().future;
+        let outcome = match catch_unwind(AssertUnwindSafe(|| future.poll(cx))) {
+            Ok(Poll::Pending) => return Poll::Pending,
+            Ok(Poll::Ready(value)) => Ok(value),
+            Err(payload) => Err(Unread::new(payload)),
+        };
+        context::mark_finished();
+        Poll::Ready(outcome)
+    }
+}
+
+/// A request to finish, and who waits for it.
+#[derive(Default)]
+#[doc(hidden)]
+pub struct Cancellation {
+    state: Mutex<(bool, Vec<Waker>)>,
+}
+
+impl Cancellation {
+    /// Makes the request and gives back who is to be woken.
+    pub fn request(&self) -> Vec<Waker> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.0 = true;
+        std::mem::take(&mut state.1)
+    }
+
+    /// Ready once requested; `waker` is woken then.
+    pub fn poll(&self, waker: &Waker) -> Poll<()> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.0 {
+            return Poll::Ready(());
+        }
+        if !state.1.iter().any(|known| known.will_wake(waker)) {
+            state.1.push(waker.clone());
+        }
+        Poll::Pending
+    }
+}
+
+pub(crate) fn spawn_on<F>(
+    ev: &EventLoop,
+    name: Option<&str>,
+    site: &'static Location<'static>,
+    future: F,
+) -> Result<TaskHandle<F::Output>, Closed>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    let repr = match &ev.shared.inner {
+        Inner::Tokio(tokio) => Repr::Tokio(tokio.spawn(ev, name, site, future)?),
+        Inner::Other(backend) => {
+            let meta = backend.admit(name, site)?;
+            let to = backend.clone();
+            let schedule = WithInfo(move |runnable: Runnable<TaskMeta>, info: ScheduleInfo| {
+                to.schedule(runnable, info.woken_while_running);
+            });
+            let (runnable, task) = async_task::Builder::new()
+                .metadata(meta)
+                .spawn(|_| Caught::new(future), schedule);
+            backend.start(runnable);
+            Repr::World {
+                task: task.fallible(),
+                id: meta.id,
+                backend: backend.clone(),
+            }
+        }
+    };
+    Ok(TaskHandle { repr })
+}
