@@ -156,6 +156,7 @@ impl Drop for Entered {
 }
 
 /// Asks the world the calling thread is in, or returns `None` where the operating system answers.
+#[allow(dead_code, reason = "on other platforms no symbol is there to ask")]
 #[inline]
 pub(crate) fn ask<R>(question: impl FnOnce(&dyn Kernel) -> R) -> Option<R> {
     let frame = OPEN.get();

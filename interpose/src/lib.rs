@@ -17,7 +17,7 @@
 #![deny(unsafe_op_in_unsafe_fn, clippy::undocumented_unsafe_blocks)]
 
 mod baton;
-
+mod crash;
 mod gate;
 
 #[cfg(all(
@@ -44,7 +44,7 @@ mod symbols {
 }
 
 pub use baton::{Baton, BatonError, ThreadToken};
-
+pub use crash::{CrashCommand, CrashNote, note_crash};
 pub use gate::{ClockId, Entered, Kernel, Suspended, enter, in_world, suspend};
 
 /// Whether this platform's libc calls are interposed: Linux on x86-64 with glibc. Elsewhere
