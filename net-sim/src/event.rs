@@ -1,0 +1,14 @@
+//! What the network waits for.
+
+use crate::tcp::{ConnId, Side};
+
+/// Something that happens at a known moment.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Event {
+    /// The first segment under way from this side reaches the other.
+    Arrival(ConnId, Side),
+    /// The first acknowledgement under way reaches this side, which waits for it.
+    Acknowledgement(ConnId, Side),
+    /// The handshake is tried again, or given up.
+    Handshake(ConnId),
+}

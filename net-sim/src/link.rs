@@ -1,0 +1,201 @@
+//! Links: how long a segment is under way from one host to another.
+
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::{Decide, HostId, Site};
+
+/// How many entries a uniform latency has: fine enough to vary every order of arrival, coarse
+/// enough that a recorded choice stays a small number.
+const UNIFORM_STEPS: u64 = 32;
+
+/// The time that a segment is under way, as a table from which each segment draws one entry.
+///
+/// Entry 0 is what a plain run gets: make it the lowest or the typical one.
+///
+/// ```
+/// use std::time::Duration;
+/// use net_sim::{Latency, LinkConfig};
+///
+/// let ms = Duration::from_millis;
+/// let lan = LinkConfig::new(Latency::constant(ms(1)));
+/// let wan = LinkConfig::new(Latency::uniform(ms(20)..=ms(80)));
+/// let tail = LinkConfig::new(Latency::table([ms(2), ms(2), ms(3), ms(200)]));
+/// assert_eq!(wan.latency.typical(), ms(20));
+/// # let _ = (lan, tail);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Latency(Shape);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Shape {
+    Constant(Duration),
+    /// `low + k * step` for `k` in `0..UNIFORM_STEPS`.
+    Uniform {
+        low: Duration,
+        step: Duration,
+    },
+    Table(Arc<[Duration]>),
+}
+
+impl Latency {
+    /// No time at all: what is sent has arrived when the sending call returns.
+    pub const ZERO: Self = Self::constant(Duration::ZERO);
+
+    /// Every segment takes `time`.
+    #[must_use]
+    pub const fn constant(time: Duration) -> Self {
+        Self(Shape::Constant(time))
+    }
+
+    /// Any time of the range, in 32 equal steps; a plain run gets the lowest.
+    ///
+    /// # Panics
+    ///
+    /// If the range is empty.
+    #[must_use]
+    pub fn uniform(range: RangeInclusive<Duration>) -> Self {
+        let (low, high) = range.into_inner();
+        assert!(low <= high, "a latency from {low:?} to {high:?} is empty");
+        let span = u64::try_from((high - low).as_nanos()).unwrap_or(u64::MAX);
+        let step = Duration::from_nanos(span / (UNIFORM_STEPS - 1));
+        if step.is_zero() {
+            return Self::constant(low);
+        }
+        Self(Shape::Uniform { low, step })
+    }
+
+    /// Any of these times with equal chance, such as the quantiles of a measured distribution;
+    /// a plain run gets the first.
+    ///
+    /// # Panics
+    ///
+    /// If `times` is empty.
+    #[must_use]
+    pub fn table(times: impl IntoIterator<Item = Duration>) -> Self {
+        let times: Arc<[Duration]> = times.into_iter().collect();
+        assert!(!times.is_empty(), "a latency needs at least one time");
+        Self(Shape::Table(times))
+    }
+
+    /// What a segment of a plain run takes.
+    #[must_use]
+    pub fn typical(&self) -> Duration {
+        self.entry(0)
+    }
+
+    fn draw(&self, decide: &mut dyn Decide) -> Duration {
+        match self.entries() {
+            1 => self.entry(0),
+            n => self.entry(decide.choose(Site::LATENCY, n).min(n - 1)),
+        }
+    }
+
+    fn entries(&self) -> u64 {
+        match &self.0 {
+            Shape::Constant(_) => 1,
+            Shape::Uniform { .. } => UNIFORM_STEPS,
+            Shape::Table(times) => times.len() as u64,
+        }
+    }
+
+    fn entry(&self, choice: u64) -> Duration {
+        match &self.0 {
+            Shape::Constant(time) => *time,
+            Shape::Uniform { low, step } => {
+                let offset = (step.as_nanos() as u64).saturating_mul(choice);
+                low.saturating_add(Duration::from_nanos(offset))
+            }
+            Shape::Table(times) => times[choice as usize],
+        }
+    }
+}
+
+/// What one direction between two hosts is like.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LinkConfig {
+    /// How long a segment is under way.
+    pub latency: Latency,
+}
+
+impl LinkConfig {
+    /// A link with this latency, and nothing else to it.
+    #[must_use]
+    pub const fn new(latency: Latency) -> Self {
+        Self { latency }
+    }
+}
+
+/// A link without latency.
+impl Default for LinkConfig {
+    fn default() -> Self {
+        Self::new(Latency::ZERO)
+    }
+}
+
+/// One direction between two hosts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct LinkId(u32);
+
+impl LinkId {
+    /// From a host to itself: no latency, and no configuration.
+    pub(crate) const LOOPBACK: Self = Self(u32::MAX);
+}
+
+/// All links; one costs nothing until two hosts talk or it is configured.
+#[derive(Debug, Default)]
+pub(crate) struct Links {
+    default: LinkConfig,
+    by_hosts: BTreeMap<(HostId, HostId), LinkId>,
+    /// `None` means the default, whatever it is by then.
+    configs: Vec<Option<LinkConfig>>,
+}
+
+impl Links {
+    pub(crate) fn set_default(&mut self, config: LinkConfig) {
+        self.default = config;
+    }
+
+    pub(crate) fn set(&mut self, from: HostId, to: HostId, config: LinkConfig) {
+        let link = self.between(from, to);
+        if link != LinkId::LOOPBACK {
+            self.configs[link.0 as usize] = Some(config);
+        }
+    }
+
+    pub(crate) fn between(&mut self, from: HostId, to: HostId) -> LinkId {
+        if from == to {
+            return LinkId::LOOPBACK;
+        }
+        *self.by_hosts.entry((from, to)).or_insert_with(|| {
+            self.configs.push(None);
+            LinkId(self.configs.len() as u32 - 1)
+        })
+    }
+
+    /// How long the next segment is under way.
+    pub(crate) fn draw(&self, link: LinkId, decide: &mut dyn Decide) -> Duration {
+        match self.latency(link) {
+            Some(latency) => latency.draw(decide),
+            None => Duration::ZERO,
+        }
+    }
+
+    /// How long an acknowledgement is under way. These draw no choice of their own: there is
+    /// one for every segment, and what they can change, the moment at which a full buffer
+    /// takes bytes again, already follows from the segments' draws.
+    pub(crate) fn typical(&self, link: LinkId) -> Duration {
+        self.latency(link).map_or(Duration::ZERO, Latency::typical)
+    }
+
+    fn latency(&self, link: LinkId) -> Option<&Latency> {
+        if link == LinkId::LOOPBACK {
+            return None;
+        }
+        let config = self.configs[link.0 as usize].as_ref();
+        Some(&config.unwrap_or(&self.default).latency)
+    }
+}

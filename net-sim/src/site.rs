@@ -1,0 +1,32 @@
+//! The named places where this crate asks for a decision.
+
+/// A named place in the code where something is decided, so that a recorded decision can be
+/// told from all others and read by people.
+///
+/// ```
+/// use net_sim::Site;
+///
+/// const RETRY: Site = Site::new("client.retry");
+/// assert_eq!(RETRY.label, "client.retry");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub struct Site {
+    /// What people read in a trace: crate or subject, a dot, and what is decided.
+    pub label: &'static str,
+}
+
+impl Site {
+    /// How long one segment is under way; entry 0 of the link's table is the typical time.
+    pub const LATENCY: Self = Self::new("net.latency");
+    /// How many of the bytes at hand one read returns; 0 is all that fit.
+    pub const SHORT_READ: Self = Self::new("net.short_read");
+    /// How many of the bytes that fit one write takes; 0 is all of them.
+    pub const SHORT_WRITE: Self = Self::new("net.short_write");
+
+    /// A site with this label.
+    #[must_use]
+    pub const fn new(label: &'static str) -> Self {
+        Self { label }
+    }
+}

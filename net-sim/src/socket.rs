@@ -1,0 +1,44 @@
+//! Sockets as their owners hold them: state, options, and the errors of a wrong state.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::tcp::{ConnId, Listener, Side};
+use crate::{HostId, NetError};
+
+/// One open socket.
+#[derive(Debug)]
+pub(crate) struct Socket {
+    /// Which of the sockets that used this slot it is.
+    pub(crate) serial: u64,
+    pub(crate) host: HostId,
+    /// Whether it is in the queue of changed sockets.
+    pub(crate) changed: bool,
+    /// Whether its owner speaks of addresses as IPv6, IPv4 ones mapped.
+    pub(crate) speaks_v6: bool,
+    /// The address that `bind` gave it.
+    pub(crate) bound: Option<SocketAddr>,
+    pub(crate) options: Options,
+    pub(crate) state: State,
+}
+
+#[derive(Debug)]
+pub(crate) enum State {
+    /// Neither connected nor listening.
+    Idle,
+    /// A connect failed. The error is there until it is taken, by whichever call comes first.
+    Failed(Option<NetError>),
+    Listening(Listener),
+    Stream(ConnId, Side),
+}
+
+/// Options of one socket.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Options {
+    pub(crate) reuse_addr: bool,
+    pub(crate) only_v6: bool,
+    pub(crate) nodelay: bool,
+    pub(crate) linger: Option<Duration>,
+    pub(crate) send_buffer: usize,
+    pub(crate) receive_buffer: usize,
+}

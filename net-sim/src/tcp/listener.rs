@@ -1,0 +1,112 @@
+//! Listening sockets and the connections that wait in them.
+
+use std::collections::VecDeque;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use virtual_time::Instant;
+
+use super::{ConnId, Owner, Side};
+use crate::socket::{Socket, State};
+use crate::{Decide, Net, NetError, Result, SocketId};
+
+/// Connections made and not yet accepted.
+#[derive(Debug)]
+pub(crate) struct Listener {
+    backlog: usize,
+    pending: VecDeque<ConnId>,
+}
+
+impl Listener {
+    pub(crate) fn has_pending(&self) -> bool {
+        !self.pending.is_empty()
+    }
+
+    /// Linux keeps one more than it was asked for.
+    pub(super) fn is_full(&self) -> bool {
+        self.pending.len() > self.backlog
+    }
+
+    pub(super) fn push(&mut self, conn: ConnId) {
+        self.pending.push_back(conn);
+    }
+
+    pub(super) fn into_pending(self) -> impl Iterator<Item = ConnId> {
+        self.pending.into_iter()
+    }
+}
+
+impl Net {
+    /// Lets a socket take connections, and keep up to `backlog + 1` for
+    /// [`accept`](Self::accept). An unbound socket gets a free port first; on a listening one
+    /// the backlog changes.
+    ///
+    /// # Errors
+    ///
+    /// [`NetError::AddrInUse`] if another socket listens there, [`NetError::InvalidInput`] if
+    /// the socket is connected, [`NetError::BadSocket`].
+    pub fn listen(&mut self, now: Instant, id: SocketId, backlog: u32) -> Result<()> {
+        self.observe(now);
+        let backlog = backlog.min(self.config.max_backlog) as usize;
+        let socket = self.socket_mut(id)?;
+        match &mut socket.state {
+            State::Listening(listener) => {
+                listener.backlog = backlog;
+                return Ok(());
+            }
+            State::Stream(..) => return Err(NetError::InvalidInput),
+            State::Idle | State::Failed(_) => {}
+        }
+        if socket.bound.is_none() {
+            let any = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
+            self.bind(now, id, any)?;
+        }
+        let socket = self.socket(id)?;
+        let (host, bound) = (socket.host, socket.bound);
+        let port = bound.ok_or(NetError::InvalidInput)?.port();
+        self.host_mut(host).listen(port, id)?;
+        self.socket_mut(id)?.state = State::Listening(Listener {
+            backlog,
+            pending: VecDeque::new(),
+        });
+        Ok(())
+    }
+
+    /// Takes the oldest connection that waits, and the peer's address. The new socket has the
+    /// listener's options.
+    ///
+    /// # Errors
+    ///
+    /// [`NetError::WouldBlock`], [`NetError::InvalidInput`] if the socket does not listen,
+    /// [`NetError::BadSocket`].
+    pub fn accept(
+        &mut self,
+        now: Instant,
+        id: SocketId,
+        decide: &mut impl Decide,
+    ) -> Result<(SocketId, SocketAddr)> {
+        self.observe(now);
+        // Nothing to decide yet: Linux hands out connections in the order they came.
+        let _ = decide;
+        let socket = self.socket_mut(id)?;
+        let State::Listening(listener) = &mut socket.state else {
+            return Err(NetError::InvalidInput);
+        };
+        let conn = listener.pending.pop_front().ok_or(NetError::WouldBlock)?;
+        let accepted = Socket {
+            serial: 0,
+            host: socket.host,
+            changed: false,
+            speaks_v6: socket.speaks_v6,
+            bound: None,
+            options: socket.options,
+            state: State::Stream(conn, Side::Acceptor),
+        };
+        let speaks_v6 = socket.speaks_v6;
+        let accepted = self.insert_socket(accepted);
+        let end = self.conns[conn.index()].end_mut(Side::Acceptor);
+        end.owner = Owner::Socket(accepted);
+        end.told_connected = true;
+        let peer = self.conns[conn.index()].end(Side::Opener).addr;
+        Ok((accepted, super::socket::spoken(peer, speaks_v6)))
+    }
+}

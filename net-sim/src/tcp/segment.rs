@@ -1,0 +1,258 @@
+//! Segments: how they leave, and what they do where they arrive.
+
+use virtual_time::Instant;
+
+use super::pipe::Cargo;
+use super::{ConnId, Owner, Side};
+use crate::event::Event;
+use crate::{Decide, Net, NetError};
+
+impl Net {
+    /// The first segments under way from `side` have arrived.
+    pub(crate) fn arrival(
+        &mut self,
+        now: Instant,
+        id: ConnId,
+        side: Side,
+        decide: &mut dyn Decide,
+    ) {
+        self.conns[id.index()].end_mut(side).out.arrival = None;
+        // A segment may end the connection.
+        while let Some(conn) = self.conns.get_mut(id.index())
+            && let Some(cargo) = conn.end_mut(side).out.pop_arrived(now)
+        {
+            self.deliver(now, id, side, cargo, decide);
+        }
+        if self.conns.contains(id.index()) {
+            self.schedule_arrival(now, id, side);
+        }
+    }
+
+    /// An acknowledgement that `side` waited for has arrived.
+    pub(crate) fn acknowledgement(
+        &mut self,
+        now: Instant,
+        id: ConnId,
+        side: Side,
+        decide: &mut dyn Decide,
+    ) {
+        self.conns[id.index()].end_mut(side).out.ack = None;
+        self.acknowledged(now, id, side, decide);
+    }
+
+    /// Sends one segment. Where it takes no time and nothing is in its way it has arrived, with
+    /// all that follows from it, when this returns: no event is made.
+    pub(super) fn transmit(
+        &mut self,
+        now: Instant,
+        id: ConnId,
+        side: Side,
+        cargo: Cargo,
+        decide: &mut dyn Decide,
+    ) {
+        let end = self.conns[id.index()].end_mut(side);
+        let latency = self.links.draw(end.link, decide);
+        let at = end.out.in_order(now + latency);
+        if at <= now && !end.out.is_busy() {
+            self.deliver(now, id, side, cargo, decide);
+        } else {
+            end.out.push(at, cargo);
+            self.schedule_arrival(now, id, side);
+        }
+    }
+
+    /// Sends what the window lets go.
+    pub(super) fn flush(&mut self, now: Instant, id: ConnId, side: Side, decide: &mut dyn Decide) {
+        while let Some(cargo) = self.conns[id.index()].end_mut(side).out.next_to_send() {
+            self.transmit(now, id, side, cargo, decide);
+        }
+    }
+
+    /// Tells the other end what `side` has received, and what it has room for.
+    pub(super) fn send_ack(
+        &mut self,
+        now: Instant,
+        id: ConnId,
+        side: Side,
+        decide: &mut dyn Decide,
+    ) {
+        let conn = &mut self.conns[id.index()];
+        let at = now + self.links.typical(conn.end(side).link);
+        conn.inbound_mut(side).acknowledge(now, at);
+        self.acknowledged(now, id, side.other(), decide);
+    }
+
+    /// Uses what the sender `side` knows by now of its receiver; waits for more if it must.
+    pub(super) fn acknowledged(
+        &mut self,
+        now: Instant,
+        id: ConnId,
+        side: Side,
+        decide: &mut dyn Decide,
+    ) {
+        let out = &mut self.conns[id.index()].end_mut(side).out;
+        if !out.wants_ack() {
+            return;
+        }
+        out.take_acks(now);
+        self.flush(now, id, side, decide);
+        let end = self.conns[id.index()].end_mut(side);
+        if end.out.blocked && end.out.is_writable() {
+            end.out.blocked = false;
+            let owner = end.owner;
+            self.tell(owner);
+        }
+        self.await_ack(now, id, side);
+    }
+
+    /// Makes an event of the next acknowledgement, if the sender waits for one. All others are
+    /// taken when the sender next looks, so that a connection whose writer never waits has one
+    /// event for each segment and no more.
+    pub(super) fn await_ack(&mut self, now: Instant, id: ConnId, side: Side) {
+        let out = &mut self.conns[id.index()].end_mut(side).out;
+        if out.ack.is_none()
+            && out.wants_ack()
+            && let Some(at) = out.next_ack()
+        {
+            let event = Event::Acknowledgement(id, side);
+            out.ack = Some(self.events.insert(at.max(now), event));
+        }
+    }
+
+    pub(super) fn schedule_arrival(&mut self, now: Instant, id: ConnId, side: Side) {
+        let out = &mut self.conns[id.index()].end_mut(side).out;
+        if out.arrival.is_none()
+            && let Some(at) = out.next_arrival()
+        {
+            let event = Event::Arrival(id, side);
+            out.arrival = Some(self.events.insert(at.max(now), event));
+        }
+    }
+
+    /// Cuts the connection from `side`: the other end gets a RST, behind what is under way.
+    pub(super) fn cut(&mut self, now: Instant, id: ConnId, side: Side, decide: &mut dyn Decide) {
+        let conn = &mut self.conns[id.index()];
+        let end = conn.end_mut(side);
+        end.reset = true;
+        end.out.drop_unsent();
+        for key in conn.inbound_mut(side).drop_all() {
+            self.events.cancel(key);
+        }
+        self.part(now, id, side);
+        self.transmit(now, id, side, Cargo::Rst, decide);
+    }
+
+    /// Queues a change for whoever holds an end.
+    pub(super) fn tell(&mut self, owner: Owner) {
+        if let Owner::Socket(socket) = owner {
+            self.changed(socket);
+        }
+    }
+
+    /// Gives back the pairing of one side, after TIME_WAIT if it is that side's turn.
+    pub(super) fn part(&mut self, now: Instant, id: ConnId, side: Side) {
+        let conn = &mut self.conns[id.index()];
+        let pairing = conn.pairing(side);
+        let cut = conn.end(side).reset || conn.end(side.other()).reset;
+        let end = conn.end_mut(side);
+        let wait = end.closed_first && !cut;
+        if let Some(host) = end.host
+            && std::mem::take(&mut end.paired)
+        {
+            self.host_mut(host).part(now, pairing, wait);
+        }
+    }
+
+    /// A segment from `side` reaches the other end.
+    fn deliver(
+        &mut self,
+        now: Instant,
+        id: ConnId,
+        side: Side,
+        cargo: Cargo,
+        decide: &mut dyn Decide,
+    ) {
+        let to = side.other();
+        match cargo {
+            Cargo::Data(n) => self.on_data(now, id, to, n, decide),
+            Cargo::Fin => self.on_fin(now, id, to, decide),
+            Cargo::Rst => self.on_rst(now, id, to),
+            Cargo::Syn => self.on_syn(now, id, decide),
+            Cargo::SynAck => self.on_syn_ack(now, id, decide),
+            Cargo::HandshakeAck => self.on_handshake_ack(now, id, decide),
+        }
+    }
+
+    fn on_data(&mut self, now: Instant, id: ConnId, to: Side, n: usize, decide: &mut dyn Decide) {
+        let conn = &mut self.conns[id.index()];
+        let end = conn.end_mut(to);
+        if end.reset {
+            conn.inbound_mut(to).discard_arrived(n);
+            return;
+        }
+        // RFC 1122, section 4.2.2.13: data for which there is no reader any more is answered
+        // with a RST. Linux holds it so after `close`, and after both directions were shut.
+        if end.owner == Owner::Closed || (end.read_shut && end.out.is_shut()) {
+            if end.owner != Owner::Closed {
+                end.error = Some(NetError::ConnectionReset);
+            }
+            let owner = end.owner;
+            conn.inbound_mut(to).discard_arrived(n);
+            self.cut(now, id, to, decide);
+            self.tell(owner);
+            return;
+        }
+        let owner = end.owner;
+        conn.inbound_mut(to).data_arrived(n);
+        self.tell(owner);
+        self.send_ack(now, id, to, decide);
+    }
+
+    fn on_fin(&mut self, now: Instant, id: ConnId, to: Side, decide: &mut dyn Decide) {
+        let conn = &mut self.conns[id.index()];
+        conn.inbound_mut(to).fin_arrived();
+        let end = conn.end(to);
+        if end.reset {
+            return;
+        }
+        if end.owner == Owner::Closed && !end.out.is_shut() {
+            // The acceptor never came to be: the listener had no room for it.
+            self.cut(now, id, to, decide);
+            return;
+        }
+        let owner = end.owner;
+        if conn.is_over(to) {
+            self.part(now, id, Side::Opener);
+            self.part(now, id, Side::Acceptor);
+        }
+        self.tell(owner);
+    }
+
+    fn on_rst(&mut self, now: Instant, id: ConnId, to: Side) {
+        let conn = &mut self.conns[id.index()];
+        if conn.is_opening() {
+            self.fail_connect(now, id, NetError::ConnectionRefused);
+            return;
+        }
+        if conn.is_over(to) {
+            return;
+        }
+        // In the state CLOSE_WAIT Linux calls it EPIPE: the end of file was clean.
+        let half_closed = conn.end_of_stream(to) && !conn.end(to).out.is_shut();
+        let end = conn.end_mut(to);
+        end.reset = true;
+        if end.owner != Owner::Closed {
+            end.error = Some(if half_closed {
+                NetError::BrokenPipe
+            } else {
+                NetError::ConnectionReset
+            });
+        }
+        for key in end.out.drop_all() {
+            self.events.cancel(key);
+        }
+        let owner = end.owner;
+        self.part(now, id, to);
+        self.tell(owner);
+    }
+}

@@ -1,0 +1,122 @@
+//! Making TCP sockets, and their addresses.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use virtual_time::Instant;
+
+use crate::host::Binding;
+use crate::socket::{Options, Socket, State};
+use crate::{HostId, Net, NetError, Result, SocketId};
+
+impl Net {
+    /// A new TCP socket of this host.
+    ///
+    /// # Panics
+    ///
+    /// If the host is of another network.
+    pub fn tcp_socket(&mut self, host: HostId) -> SocketId {
+        self.check_host(host);
+        let options = Options {
+            reuse_addr: false,
+            only_v6: false,
+            nodelay: false,
+            linger: None,
+            send_buffer: self.config.send_buffer,
+            receive_buffer: self.config.receive_buffer,
+        };
+        self.insert_socket(Socket {
+            serial: 0,
+            host,
+            changed: false,
+            speaks_v6: false,
+            bound: None,
+            options,
+            state: State::Idle,
+        })
+    }
+
+    /// Gives a socket its own address; port 0 means any free one, and `[::]` takes IPv4 as
+    /// well unless [`set_only_v6`](Self::set_only_v6) says otherwise.
+    ///
+    /// # Errors
+    ///
+    /// [`NetError::AddrInUse`], [`NetError::AddrNotAvailable`] if the host has no such address,
+    /// [`NetError::InvalidInput`] if the socket has one already, [`NetError::BadSocket`].
+    pub fn bind(&mut self, now: Instant, id: SocketId, addr: SocketAddr) -> Result<()> {
+        self.observe(now);
+        let socket = self.socket(id)?;
+        if socket.bound.is_some() || matches!(socket.state, State::Stream(..)) {
+            return Err(NetError::InvalidInput);
+        }
+        let (host, options) = (socket.host, socket.options);
+        let ip = addr.ip().to_canonical();
+        let host = self.host_mut(host);
+        if !ip.is_unspecified() && !host.has(ip) {
+            return Err(NetError::AddrNotAvailable);
+        }
+        let binding = Binding {
+            socket: id,
+            ip,
+            reuse: options.reuse_addr,
+            only_v6: options.only_v6,
+            listening: false,
+        };
+        let port = host.bind(now, addr.port(), binding)?;
+        let socket = self.socket_mut(id)?;
+        socket.bound = Some(SocketAddr::new(ip, port));
+        socket.speaks_v6 = addr.is_ipv6();
+        Ok(())
+    }
+
+    /// The socket's own address: the wildcard with port 0 if it has none.
+    ///
+    /// # Errors
+    ///
+    /// [`NetError::BadSocket`].
+    pub fn local_addr(&self, id: SocketId) -> Result<SocketAddr> {
+        let socket = self.socket(id)?;
+        let nowhere = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
+        let addr = match socket.state {
+            State::Stream(conn, side) => self.conns[conn.index()].end(side).addr,
+            _ => socket.bound.unwrap_or(nowhere),
+        };
+        Ok(spoken(addr, socket.speaks_v6))
+    }
+
+    /// The address of the peer.
+    ///
+    /// # Errors
+    ///
+    /// [`NetError::NotConnected`], also when the connection was reset or is closed in both
+    /// directions; [`NetError::BadSocket`].
+    pub fn peer_addr(&self, id: SocketId) -> Result<SocketAddr> {
+        let socket = self.socket(id)?;
+        let State::Stream(conn, side) = socket.state else {
+            return Err(NetError::NotConnected);
+        };
+        let conn = &self.conns[conn.index()];
+        if conn.is_opening() || conn.is_over(side) {
+            return Err(NetError::NotConnected);
+        }
+        Ok(spoken(conn.end(side.other()).addr, socket.speaks_v6))
+    }
+
+    /// The host that a socket is of.
+    ///
+    /// # Errors
+    ///
+    /// [`NetError::BadSocket`].
+    pub fn host_of(&self, id: SocketId) -> Result<HostId> {
+        Ok(self.socket(id)?.host)
+    }
+}
+
+/// An address as a socket's owner speaks of it.
+pub(super) fn spoken(addr: SocketAddr, v6: bool) -> SocketAddr {
+    let ip = match addr.ip() {
+        IpAddr::V4(Ipv4Addr::UNSPECIFIED) if v6 => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+        IpAddr::V4(ip) if v6 => IpAddr::V6(ip.to_ipv6_mapped()),
+        ip => ip,
+    };
+    SocketAddr::new(ip, addr.port())
+}
