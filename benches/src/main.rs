@@ -1,2 +1,67 @@
-//! Under construction.
-fn main() {}
+//! Our benches, and the same work on the peers.
+
+use std::process::ExitCode;
+
+use benches::{measure, report};
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(about = "Our benches, and the same work on the peers")]
+struct Arguments {
+    #[command(subcommand)]
+    bench: Bench,
+}
+
+#[derive(Subcommand)]
+enum Bench {
+    /// The loop: tasks, timers, whole simulations and their memory, against the peers
+    Loop {
+        /// One JSON object a row
+        #[arg(long)]
+        json: bool,
+        /// Only these rows
+        #[arg(long, value_name = "ID", num_args = 1..)]
+        row: Vec<String>,
+        /// The peers that are not the best of a row, too
+        #[arg(long)]
+        others: bool,
+        /// How many children each figure is the median of
+        #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u8).range(1..))]
+        rounds: u8,
+    },
+    /// What a child process does
+    #[command(hide = true)]
+    Measure {
+        /// The work's name
+        work: String,
+        /// The contender's name
+        contender: String,
+    },
+}
+
+fn main() -> ExitCode {
+    match Arguments::parse().bench {
+        Bench::Loop {
+            json,
+            row,
+            others,
+            rounds,
+        } => {
+            let request = report::Request {
+                ids: row,
+                json,
+                others,
+                rounds: rounds.into(),
+            };
+            match report::run(&request) {
+                Ok(true) => ExitCode::SUCCESS,
+                Ok(false) => ExitCode::FAILURE,
+                Err(why) => {
+                    eprintln!("{why}");
+                    ExitCode::from(2)
+                }
+            }
+        }
+        Bench::Measure { work, contender } => measure::answer(&work, &contender, None),
+    }
+}

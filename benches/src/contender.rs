@@ -1,0 +1,122 @@
+//! Who does the work: our loop in a profile and with a strategy, or a peer.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::peers::{Bach, Shuttle, Tokio};
+use crate::work::{self, LiveBytes, Work};
+
+/// How the next task is picked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Picks {
+    /// First come, first served.
+    Fifo,
+    /// Uniformly at random.
+    Random,
+    /// By priorities with three change points.
+    Pct3,
+}
+
+/// The profile our loop runs in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Profile {
+    /// Timers to the nanosecond.
+    Exact,
+    /// The default: as multi-threaded tokio may behave.
+    TokioMt,
+}
+
+/// One that does a work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Contender {
+    /// Our loop, as a test has it.
+    Ours(Profile, Picks),
+    /// tokio, current-thread, its clock paused.
+    Tokio,
+    /// bach 0.2.
+    Bach,
+    /// shuttle 0.9.
+    Shuttle(Picks),
+    /// madsim 0.2, in a binary of its own.
+    Madsim,
+}
+
+impl Contender {
+    /// Does the work in this process and gives its figure in the work's unit; `None` where the
+    /// contender cannot do it.
+    pub fn measure(self, work: Work, live_bytes: Option<LiveBytes>) -> Option<f64> {
+        match self {
+            Self::Tokio => work::measure(&Tokio, work, live_bytes),
+            Self::Bach => work::measure(&Bach, work, live_bytes),
+            Self::Shuttle(Picks::Random) => work::measure_untimed(&Shuttle::Random, work),
+            Self::Shuttle(Picks::Pct3) => work::measure_untimed(&Shuttle::Pct3, work),
+            Self::Shuttle(Picks::Fifo) | Self::Madsim | Self::Ours(..) => None,
+        }
+    }
+}
+
+impl Picks {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Fifo => "fifo",
+            Self::Random => "random",
+            Self::Pct3 => "pct3",
+        }
+    }
+}
+
+impl Profile {
+    /// The name the tests' configuration gives it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Exact => "exact",
+            Self::TokioMt => "tokio-mt",
+        }
+    }
+}
+
+impl fmt::Display for Contender {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ours(profile, picks) => write!(f, "ours:{}:{}", profile.name(), picks.name()),
+            Self::Tokio => f.write_str("tokio"),
+            Self::Bach => f.write_str("bach"),
+            Self::Shuttle(picks) => write!(f, "shuttle:{}", picks.name()),
+            Self::Madsim => f.write_str("madsim"),
+        }
+    }
+}
+
+impl FromStr for Contender {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        let all_picks = [Picks::Fifo, Picks::Random, Picks::Pct3];
+        let ours = [Profile::Exact, Profile::TokioMt]
+            .into_iter()
+            .flat_map(|profile| all_picks.map(|picks| Self::Ours(profile, picks)));
+        [Self::Tokio, Self::Bach, Self::Madsim]
+            .into_iter()
+            .chain(all_picks.map(Self::Shuttle))
+            .chain(ours)
+            .find(|contender| contender.to_string() == name)
+            .ok_or_else(|| format!("no contender is called {name:?}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_leads_back_to_its_contender() {
+        for contender in [
+            Contender::Ours(Profile::TokioMt, Picks::Random),
+            Contender::Shuttle(Picks::Pct3),
+            Contender::Madsim,
+        ] {
+            assert_eq!(contender.to_string().parse(), Ok(contender));
+        }
+        assert!("tokyo".parse::<Contender>().is_err());
+    }
+}

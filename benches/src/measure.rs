@@ -1,0 +1,204 @@
+//! Measuring: every figure from a fresh child process, and the median of them.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+use crate::contender::Contender;
+use crate::rows::Figure;
+use crate::work::{self, LiveBytes, Work};
+
+/// A figure, or why there is none.
+pub type Measured = Result<f64, String>;
+
+/// What a child does: one work by one contender, its figure printed.
+pub fn answer(work: &str, contender: &str, live_bytes: Option<LiveBytes>) -> ExitCode {
+    let figure = Work::named(work)
+        .ok_or_else(|| format!("no work is called {work:?}"))
+        .and_then(|work| {
+            let contender: Contender = contender.parse()?;
+            let figure = contender.measure(work, live_bytes);
+            figure.ok_or_else(|| format!("{contender} cannot do {} here", work.name()))
+        });
+    match figure {
+        Ok(figure) => {
+            println!("{figure}");
+            ExitCode::SUCCESS
+        }
+        Err(why) => {
+            eprintln!("{why}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// The binaries that children are started from.
+#[derive(Debug)]
+pub struct Bench {
+    timing: PathBuf,
+    counting: Result<PathBuf, String>,
+    madsim: Result<PathBuf, String>,
+    madsim_counting: Result<PathBuf, String>,
+}
+
+impl Bench {
+    /// Builds what this binary itself does not contain; what cannot be built is told row by row.
+    ///
+    /// # Errors
+    ///
+    /// When the path of this binary cannot be read.
+    pub fn build() -> Result<Self, String> {
+        let timing = std::env::current_exe()
+            .map_err(|error| format!("the path of this binary is unknown: {error}"))?;
+        let release = timing.parent().ok_or("this binary lies in no folder")?;
+        let target = release.parent().ok_or("the target folder has no parent")?;
+        let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+
+        let mut counting = cargo_build(here, target);
+        counting.args(["--bin", "counting"]);
+        let counting = run(counting).map(|()| release.join("counting"));
+
+        let madsim_target = target.join("madsim-peer");
+        let mut madsim = cargo_build(&here.join("madsim-peer"), &madsim_target);
+        // The encoded form would win over the one given here.
+        madsim.env_remove("CARGO_ENCODED_RUSTFLAGS");
+        madsim.env("RUSTFLAGS", "--cfg madsim");
+        let madsim = run(madsim).map(|()| madsim_target.join("release"));
+
+        Ok(Self {
+            counting,
+            madsim_counting: madsim.clone().map(|folder| folder.join("madsim-counting")),
+            madsim: madsim.map(|folder| folder.join("madsim-peer")),
+            timing,
+        })
+    }
+
+    /// The median of `rounds` children for each contender. A round asks everyone once, so that a
+    /// machine that slows down slows everyone down.
+    pub fn medians(
+        &self,
+        figure: Figure,
+        contenders: &[Contender],
+        rounds: usize,
+    ) -> BTreeMap<Contender, Measured> {
+        let mut figures: BTreeMap<Contender, Result<Vec<f64>, String>> = BTreeMap::new();
+        for _ in 0..rounds {
+            for &contender in contenders {
+                let so_far = figures.entry(contender).or_insert_with(|| Ok(Vec::new()));
+                if let Ok(list) = so_far {
+                    match self.figure(figure, contender) {
+                        Ok(value) => list.push(value),
+                        Err(why) => *so_far = Err(why),
+                    }
+                }
+            }
+        }
+        figures
+            .into_iter()
+            .map(|(contender, list)| (contender, list.map(median)))
+            .collect()
+    }
+
+    fn figure(&self, figure: Figure, contender: Contender) -> Measured {
+        match figure {
+            Figure::Of(work) => self.child(work, contender),
+            Figure::PerSleepingTask => {
+                let asleep = self.child(Work::Asleep, contender)?;
+                let none = self.child(Work::NoneAsleep, contender)?;
+                Ok((asleep - none) / work::ASLEEP as f64)
+            }
+        }
+    }
+
+    fn child(&self, work: Work, contender: Contender) -> Measured {
+        let mut command = match (contender, work.counts_heap()) {
+            (Contender::Madsim, false) => Command::new(self.madsim.as_ref()?),
+            (Contender::Madsim, true) => Command::new(self.madsim_counting.as_ref()?),
+            (_, true) => Command::new(self.counting.as_ref()?),
+            (_, false) => {
+                let mut command = Command::new(&self.timing);
+                command.arg("measure");
+                command
+            }
+        };
+        command.arg(work.name());
+        if contender != Contender::Madsim {
+            command.arg(contender.to_string());
+        }
+        // glibc moves both thresholds while a program runs: the same code would then differ by
+        // what ran before it. 32 MiB is the most it takes for the second.
+        command.env("MALLOC_TRIM_THRESHOLD_", "1073741824");
+        command.env("MALLOC_MMAP_THRESHOLD_", "33554432");
+        let output = command
+            .output()
+            .map_err(|error| format!("{command:?}: {error}"))?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        match text.trim().parse() {
+            Ok(figure) if output.status.success() => Ok(figure),
+            _ => Err(reason(&output.stderr)),
+        }
+    }
+}
+
+fn cargo_build(package: &Path, target: &Path) -> Command {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command.current_dir(package);
+    command.args(["build", "--release", "--quiet", "--target-dir"]);
+    command.arg(target);
+    command
+}
+
+fn run(mut command: Command) -> Result<(), String> {
+    let output = command
+        .output()
+        .map_err(|error| format!("{command:?}: {error}"))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    Err(format!("not built: {}", reason(&output.stderr)))
+}
+
+/// The one line of a child's or cargo's last words that says why.
+fn reason(stderr: &[u8]) -> String {
+    let text = String::from_utf8_lossy(stderr);
+    let lines = || text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let panic = lines()
+        .skip_while(|line| !line.contains("panicked at"))
+        .nth(1);
+    let error = || lines().find(|line| line.starts_with("error"));
+    let why = panic.or_else(error).or_else(|| lines().next_back());
+    why.unwrap_or("it said nothing").to_owned()
+}
+
+fn median(mut figures: Vec<f64>) -> f64 {
+    figures.sort_by(f64::total_cmp);
+    let middle = figures.len() / 2;
+    if figures.len() % 2 == 1 {
+        figures[middle]
+    } else {
+        f64::midpoint(figures[middle - 1], figures[middle])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_is_the_middle_or_between_the_two_in_the_middle() {
+        assert_eq!(median(vec![9.0, 1.0, 5.0]), 5.0);
+        assert_eq!(median(vec![9.0, 1.0, 5.0, 7.0]), 6.0);
+    }
+
+    #[test]
+    fn the_reason_is_the_panic_or_the_error_or_the_last_line() {
+        let panic = b"thread 'main' panicked at src/x.rs:1:1:\nout of luck\nnote: run with";
+        assert_eq!(reason(panic), "out of luck");
+        assert_eq!(
+            reason(b"warning: x\nerror: no such thing\n\nmore\n"),
+            "error: no such thing"
+        );
+        assert_eq!(reason(b"cannot do it\n\n"), "cannot do it");
+    }
+}

@@ -1,0 +1,89 @@
+//! Our own loop, as a test has it: hosts, network, limits and the trace's hash switched on.
+
+use std::future::Future;
+use std::time::Duration;
+
+use sim::{Config, Sim};
+
+use crate::contender::{Picks, Profile};
+use crate::work::{Clocked, Executor};
+
+/// The simulated loop with one configuration.
+#[derive(Clone, Debug)]
+pub struct Ours {
+    config: Config,
+    first_seed: u64,
+}
+
+impl Ours {
+    /// The loop in a profile; `None` where no configuration gives those picks.
+    pub fn new(profile: Profile, picks: Picks) -> Option<Self> {
+        let profile = match profile {
+            Profile::Exact => sim::Profile::Exact,
+            Profile::TokioMt => sim::Profile::TokioMt,
+        };
+        // Seed 0 is the plain run, first come first served; every other seed draws.
+        let first_seed = match picks {
+            Picks::Fifo => 0,
+            Picks::Random => 1,
+            Picks::Pct3 => return None,
+        };
+        // A bench polls more than a test may, most of it while no time passes.
+        let config = Config::new()
+            .profile(profile)
+            .polls(u64::MAX)
+            .polls_at_once(u64::MAX);
+        Some(Self { config, first_seed })
+    }
+}
+
+impl Executor for Ours {
+    type World = Sim;
+    type Handle<T: Send + 'static> = event_loop::TaskHandle<T>;
+
+    fn run<T, F, Fut>(&self, seed: u64, main: F) -> T
+    where
+        T: Send + 'static,
+        F: FnOnce(Self::World) -> Fut + Send + 'static,
+        Fut: Future<Output = T> + 'static,
+    {
+        let seed = if self.first_seed == 0 {
+            0
+        } else {
+            self.first_seed + seed
+        };
+        let run = sim::run_once(&self.config, seed, main);
+        run.value.expect("the run came to its end")
+    }
+
+    fn spawn<F>(future: F) -> Self::Handle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        event_loop::spawn(future)
+    }
+
+    async fn join<T: Send + 'static>(handle: Self::Handle<T>) -> T {
+        handle
+            .await
+            .expect("the task neither panics nor is aborted")
+    }
+}
+
+impl Clocked for Ours {
+    fn sleep(duration: Duration) -> impl Future<Output = ()> + Send {
+        event_loop::time::sleep(duration)
+    }
+
+    async fn timeout<F: Future + Send>(limit: Duration, future: F) -> bool {
+        event_loop::time::timeout(limit, future).await.is_ok()
+    }
+
+    fn host<F>(world: &Self::World, name: String, future: F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        world.host(&name).spawn(future);
+    }
+}
