@@ -31,7 +31,7 @@ pub enum Profile {
 pub enum Contender {
     /// Our loop, as a test has it.
     Ours(Profile, Picks),
-    /// tokio, current-thread, its clock paused.
+    /// tokio, current-thread, its clock paused where there is one.
     Tokio,
     /// bach 0.2.
     Bach,
@@ -46,7 +46,7 @@ impl Contender {
     /// contender cannot do it.
     pub fn measure(self, work: Work, live_bytes: Option<LiveBytes>) -> Option<f64> {
         match self {
-            Self::Tokio => work::measure(&Tokio, work, live_bytes),
+            Self::Tokio => work::measure(&Tokio::for_work(work), work, live_bytes),
             Self::Bach => work::measure(&Bach, work, live_bytes),
             Self::Shuttle(Picks::Random) => work::measure_untimed(&Shuttle::Random, work),
             Self::Shuttle(Picks::Pct3) => work::measure_untimed(&Shuttle::Pct3, work),
