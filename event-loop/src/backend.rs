@@ -14,7 +14,7 @@ use std::time::SystemTime;
 pub use async_task::Runnable;
 
 pub use crate::callback::Driver;
-pub use crate::context::{EnterGuard, current_task, drop_task, run_task};
+pub use crate::context::{EnterGuard, as_task, current_task, drop_task, run_task};
 use crate::time::Instant;
 use crate::{Closed, Description, ErrorContext, TaskId};
 
@@ -23,8 +23,6 @@ use crate::{Closed, Description, ErrorContext, TaskId};
 pub struct TaskMeta {
     /// The stable identity in traces, and its place in the backend's table.
     pub id: TaskId,
-    /// A hash of the task's place in the tree of spawns, the same in every schedule.
-    pub path: u64,
     /// The call that spawned it.
     pub site: &'static Location<'static>,
     /// The host it belongs to.

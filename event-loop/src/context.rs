@@ -155,6 +155,16 @@ pub fn run_task(runnable: Runnable<TaskMeta>) -> bool {
     })
 }
 
+/// Runs `f` as the current task of a world: for the future a world is driven for, which is no
+/// [`Runnable`].
+pub fn as_task<R>(meta: TaskMeta, f: impl FnOnce() -> R) -> R {
+    CONTEXT.with(|context| {
+        let _leave = LeaveTask(context);
+        context.world_task.set(Some(meta));
+        f()
+    })
+}
+
 /// Drops a world's task, its future first, as the current task.
 pub fn drop_task(runnable: Runnable<TaskMeta>) {
     CONTEXT.with(|context| {

@@ -400,15 +400,31 @@ impl Drop for Unread {
 
 pin_project! {
     /// The future of a task, its panic turned into an outcome.
+    ///
+    /// The future is dropped here too, where its destructor's panic can be caught: below, in the
+    /// executor's hands, it would end the process.
     pub(crate) struct Caught<F> {
         #[pin]
-        future: F,
+        future: Option<F>,
+    }
+
+    impl<F> PinnedDrop for Caught<F> {
+        fn drop(this: Pin<&mut Self>) {
+            let mut future = this.project().future;
+            if future.is_some()
+                && let Err(payload) = catch_unwind(AssertUnwindSafe(|| future.set(None)))
+            {
+                drop(Unread::new(payload));
+            }
+        }
     }
 }
 
 impl<F> Caught<F> {
     pub(crate) fn new(future: F) -> Self {
-        Self { future }
+        Self {
+            future: Some(future),
+        }
     }
 }
 
@@ -416,8 +432,20 @@ impl<F: Future> Future for Caught<F> {
     type Output = Output<F::Output>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let future = self.project().future;
-        let outcome = match catch_unwind(AssertUnwindSafe(|| future.poll(cx))) {
+        let mut slot = self.project().future;
+        // The future is dropped within the same net, before anybody sees the outcome.
+        let polled = catch_unwind(AssertUnwindSafe(|| {
+            let future = slot
+                .as_mut()
+                .as_pin_mut()
+                .expect("a task is not polled after its end");
+            let polled = future.poll(cx);
+            if polled.is_ready() {
+                slot.set(None);
+            }
+            polled
+        }));
+        let outcome = match polled {
             Ok(Poll::Pending) => return Poll::Pending,
             Ok(Poll::Ready(value)) => Ok(value),
             Err(payload) => Err(Unread::new(payload)),
@@ -428,7 +456,7 @@ impl<F: Future> Future for Caught<F> {
 }
 
 /// A request to finish, and who waits for it.
-#[derive(Default)]
+#[derive(Debug, Default)]
 #[doc(hidden)]
 pub struct Cancellation {
     state: Mutex<(bool, Vec<Waker>)>,

@@ -1,1 +1,30 @@
-//! Under construction.
+//! Deterministic simulation of async services: a virtual clock, seeded schedules, simulated
+//! sockets, and exact replay of the seed that failed.
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! # /*
+//! #[sim::test(seeds = 200)]
+//! async fn a_day_passes_at_once(sim: sim::Sim) {
+//!     event_loop::time::sleep(Duration::from_secs(86_400)).await;
+//!     assert_eq!(sim.now().as_nanos(), 86_400_000_000_000);
+//! }
+//! ```
+
+mod config;
+mod event_loop;
+mod from_world;
+mod profile;
+mod run;
+mod sim;
+pub mod trace;
+mod world;
+
+pub use self::event_loop::factory;
+pub use self::sim::{Host, Link, Sim};
+pub use config::Config;
+pub use from_world::FromWorld;
+pub use profile::{Profile, UnknownProfile};
+pub use run::once::{Run, run_once};
+pub use world::verdict::{Verdict, VerdictKind};

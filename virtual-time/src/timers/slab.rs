@@ -1,11 +1,10 @@
-//! Where pending timers live: pages of entries that are given back when they empty, and the
-//! circular lists threaded through them.
+//! Where the values of pending timers live: pages of entries, given back when they empty.
 
 use std::num::NonZeroU32;
 
 use super::TimerKey;
 
-/// Entries a page holds: 20 kB of them when the value is a `Waker`. Storage grows by a page and
+/// Entries a page holds: 16 kB of them when the value is a `Waker`. Storage grows by a page and
 /// not by doubling, so the slack is a page and growing copies nothing.
 const PAGE: usize = 512;
 const SHIFT: u32 = PAGE.trailing_zeros();
@@ -15,8 +14,7 @@ const NIL: u32 = u32::MAX;
 /// One pending timer, or a vacant place.
 struct Entry<T> {
     deadline: u64,
-    prev: u32,
-    /// The next entry of the circular list; in a vacant entry, the page's next vacant one.
+    /// In a vacant entry, the page's next vacant one.
     next: u32,
     /// `None` marks a vacant entry, so that no key fits it.
     generation: Option<NonZeroU32>,
@@ -71,7 +69,8 @@ impl<T> Slab<T> {
         self.generation
     }
 
-    /// Stores a timer as a circular list of itself alone.
+    /// Stores a timer.
+    #[inline]
     pub(super) fn insert(&mut self, deadline: u64, value: T) -> TimerKey {
         if self.roomy == NIL {
             self.add_page();
@@ -90,8 +89,7 @@ impl<T> Slab<T> {
         let index = (number << SHIFT) | offset;
         let entry = Entry {
             deadline,
-            prev: index,
-            next: index,
+            next: NIL,
             generation: Some(generation),
             value: Some(value),
         };
@@ -113,16 +111,20 @@ impl<T> Slab<T> {
         TimerKey { index, generation }
     }
 
-    /// Takes out an entry that is no longer in any list.
-    pub(super) fn remove(&mut self, index: u32) -> (TimerKey, T) {
-        let number = index >> SHIFT;
-        let page = &mut self.pages[number as usize];
-        let entry = &mut page.entries[index as usize % PAGE];
-        let (Some(generation), Some(value)) = (entry.generation.take(), entry.value.take()) else {
-            unreachable!("lists hold live entries only");
-        };
+    /// Takes a timer out, with its deadline; `None` if the key names nothing any more.
+    #[inline]
+    pub(super) fn remove(&mut self, key: TimerKey) -> Option<(u64, T)> {
+        let number = key.index >> SHIFT;
+        let page = self.pages.get_mut(number as usize)?;
+        let entry = page.entries.get_mut(key.index as usize % PAGE)?;
+        if entry.generation != Some(key.generation) {
+            return None;
+        }
+        entry.generation = None;
+        let deadline = entry.deadline;
+        let value = entry.value.take()?;
         entry.next = page.vacant;
-        page.vacant = index % PAGE as u32;
+        page.vacant = key.index % PAGE as u32;
         let was_full = page.live as usize == PAGE;
         page.live -= 1;
         let is_empty = page.live == 0;
@@ -133,7 +135,7 @@ impl<T> Slab<T> {
         if is_empty {
             self.page_emptied(number);
         }
-        (TimerKey { index, generation }, value)
+        Some((deadline, value))
     }
 
     pub(super) fn value_mut(&mut self, key: TimerKey) -> Option<&mut T> {
@@ -150,59 +152,16 @@ impl<T> Slab<T> {
         self.find(key).map(|entry| entry.deadline)
     }
 
-    pub(super) fn deadline(&self, index: u32) -> u64 {
-        self.entry(index).deadline
-    }
-
-    pub(super) fn next(&self, index: u32) -> u32 {
-        self.entry(index).next
+    #[inline]
+    pub(super) fn contains(&self, key: TimerKey) -> bool {
+        self.find(key).is_some()
     }
 
     pub(super) const fn len(&self) -> usize {
         self.len
     }
 
-    /// Puts `index` before `head`: at the back of `head`'s list, or at its front if the caller
-    /// then calls `index` the head. Returns `head`'s deadline.
-    pub(super) fn link_before(&mut self, head: u32, index: u32) -> u64 {
-        let first = self.entry_mut(head);
-        let head_deadline = first.deadline;
-        let tail = std::mem::replace(&mut first.prev, index);
-        self.entry_mut(tail).next = index;
-        let entry = self.entry_mut(index);
-        entry.prev = tail;
-        entry.next = head;
-        head_deadline
-    }
-
-    /// Makes `index` a list of itself alone, whatever its neighbours still say.
-    pub(super) fn isolate(&mut self, index: u32) {
-        let entry = self.entry_mut(index);
-        entry.prev = index;
-        entry.next = index;
-    }
-
-    /// Takes `index` out of its list and returns its successor, or `None` if it was alone. The
-    /// links of `index` itself are left stale.
-    pub(super) fn unlink(&mut self, index: u32) -> Option<u32> {
-        let entry = self.entry(index);
-        let (prev, next) = (entry.prev, entry.next);
-        if next == index {
-            return None;
-        }
-        self.entry_mut(prev).next = next;
-        self.entry_mut(next).prev = prev;
-        Some(next)
-    }
-
-    fn entry(&self, index: u32) -> &Entry<T> {
-        &self.pages[(index >> SHIFT) as usize].entries[index as usize % PAGE]
-    }
-
-    fn entry_mut(&mut self, index: u32) -> &mut Entry<T> {
-        &mut self.pages[(index >> SHIFT) as usize].entries[index as usize % PAGE]
-    }
-
+    #[inline]
     fn find(&self, key: TimerKey) -> Option<&Entry<T>> {
         let page = self.pages.get((key.index >> SHIFT) as usize)?;
         let entry = page.entries.get(key.index as usize % PAGE)?;

@@ -1,7 +1,8 @@
 //! The wheel: eleven levels of 64 slots, found by the highest digit in which a deadline differs
 //! from the base.
 
-use super::SEARCHED;
+use super::TimerKey;
+use super::bucket::{Bucket, Item};
 use super::slab::Slab;
 
 const BITS: u32 = 6;
@@ -15,21 +16,25 @@ pub(super) struct Place {
     slot: usize,
 }
 
-/// Lists of entries by slot. All entries of a level-0 slot share one deadline; a slot of level
-/// *n* spans 64^*n* nanoseconds. Entries of equal deadline are always in the same slot, in
-/// registration order, because where an entry belongs depends on `base` and its deadline alone
-/// and moving `base` moves every entry whose place changes.
+/// Timers by slot. All timers of a level-0 slot share one deadline; a slot of level *n* spans
+/// 64^*n* nanoseconds. Timers of equal deadline are always in the same slot, in registration
+/// order, because where a timer belongs depends on `base` and its deadline alone, and moving
+/// `base` moves every timer whose place changes.
 pub(super) struct Wheel {
-    /// Bit *n*: level *n* has an entry.
+    /// Bit *n*: level *n* has a timer.
     levels: u32,
     occupied: [u64; LEVELS],
-    /// Slots whose head may not be the earliest of the slot, having lost that one.
-    unsettled: [u64; LEVELS],
-    heads: [[u32; SLOTS]; LEVELS],
+    /// Which bucket an occupied slot has. Most slots are empty most of the time, and setting up
+    /// 704 buckets would cost more than a short run.
+    numbers: [[u16; SLOTS]; LEVELS],
+    buckets: Vec<Bucket>,
+    /// Buckets no slot has.
+    free: Vec<u16>,
 }
 
 impl Place {
     /// Where a deadline belongs; `base` is not after it.
+    #[inline]
     pub(super) const fn of(base: u64, deadline: u64) -> Self {
         let level = (u64::BITS - 1 - ((base ^ deadline) | 1).leading_zeros()) / BITS;
         let slot = (deadline >> (level * BITS)) as usize % SLOTS;
@@ -49,53 +54,66 @@ impl Wheel {
         Box::new(Self {
             levels: 0,
             occupied: [0; LEVELS],
-            unsettled: [0; LEVELS],
-            heads: [[0; SLOTS]; LEVELS],
+            numbers: [[0; SLOTS]; LEVELS],
+            buckets: Vec::new(),
+            free: Vec::new(),
         })
     }
 
-    /// Adds an entry that is a list of itself alone.
-    pub(super) fn link<T>(&mut self, slab: &mut Slab<T>, base: u64, index: u32, deadline: u64) {
-        let place = Place::of(base, deadline);
-        let head = &mut self.heads[place.level][place.slot];
+    #[inline]
+    pub(super) fn insert(&mut self, base: u64, item: Item) {
+        let place = Place::of(base, item.deadline);
         if self.occupied[place.level] & place.bit() == 0 {
-            self.occupied[place.level] |= place.bit();
-            self.levels |= 1 << place.level;
-            *head = index;
-        } else if slab.link_before(*head, index) > deadline
-            && self.unsettled[place.level] & place.bit() == 0
-        {
-            // Earlier than all others, so the order of equal deadlines does not suffer.
-            *head = index;
+            self.occupy(place);
+        }
+        self.bucket(place).push(item);
+    }
+
+    /// Forgets a timer that has just left the slab.
+    #[inline]
+    pub(super) fn cancel<T>(&mut self, base: u64, item: Item, slab: &Slab<T>) {
+        let place = Place::of(base, item.deadline);
+        let bucket = self.bucket(place);
+        bucket.cancel(item, slab);
+        if bucket.is_empty() {
+            self.release(place);
         }
     }
 
-    /// Takes an entry out of its slot.
-    pub(super) fn unlink<T>(&mut self, slab: &mut Slab<T>, place: Place, index: u32) {
-        match slab.unlink(index) {
-            None => self.forget(place),
-            Some(next) => {
-                let head = &mut self.heads[place.level][place.slot];
-                if *head == index {
-                    *head = next;
-                    if place.level > 0 {
-                        self.unsettled[place.level] |= place.bit();
-                    }
-                }
-            }
+    /// The first timer of the first slot, whose timers share one deadline.
+    #[inline]
+    pub(super) fn pop<T>(&mut self, slab: &Slab<T>) -> Option<TimerKey> {
+        let place = self.first()?;
+        let bucket = self.bucket(place);
+        let key = bucket.pop(slab);
+        if bucket.is_empty() {
+            self.release(place);
+        }
+        key
+    }
+
+    /// Gives the keys of the first slot, whose timers share one deadline, those of cancelled
+    /// timers included.
+    pub(super) fn take_first(&mut self, take: impl FnMut(TimerKey)) {
+        if let Some(place) = self.first() {
+            self.bucket(place).keys().for_each(take);
+            self.release(place);
         }
     }
 
-    /// Marks a slot as empty.
-    pub(super) fn forget(&mut self, place: Place) {
-        self.unsettled[place.level] &= !place.bit();
-        self.occupied[place.level] &= !place.bit();
-        if self.occupied[place.level] == 0 {
-            self.levels &= !(1 << place.level);
+    /// Moves the timers of the first slot to where they belong now that `base` is the earliest
+    /// of their deadlines. All levels below are empty, so nothing is overtaken.
+    ///
+    /// A timer alone in its slot stays: the caller is about to take it.
+    #[inline]
+    pub(super) fn spread<T>(&mut self, place: Place, base: u64, slab: &Slab<T>) {
+        if place.level > 0 && !self.bucket(place).is_single() {
+            self.spread_level(place, base, slab);
         }
     }
 
-    /// The slot with the earliest entries.
+    /// The slot with the earliest timers.
+    #[inline]
     pub(super) fn first(&self) -> Option<Place> {
         if self.levels == 0 {
             return None;
@@ -107,57 +125,52 @@ impl Wheel {
         })
     }
 
-    pub(super) fn head(&self, place: Place) -> u32 {
-        self.heads[place.level][place.slot]
+    /// The bucket of an occupied slot.
+    #[inline]
+    pub(super) fn bucket(&mut self, place: Place) -> &mut Bucket {
+        &mut self.buckets[usize::from(self.numbers[place.level][place.slot])]
     }
 
-    /// Brings a slot's earliest entry to its head; or, if the slot is crowded, leaves it as it
-    /// is and returns the earliest deadline.
-    pub(super) fn settle<T>(&mut self, slab: &mut Slab<T>, place: Place) -> Option<u64> {
-        if self.unsettled[place.level] & place.bit() == 0 {
-            return None;
-        }
-        let head = self.head(place);
-        let (mut first, mut earliest) = (head, slab.deadline(head));
-        let mut count = 1;
-        let mut index = slab.next(head);
-        while index != head {
-            let deadline = slab.deadline(index);
-            if deadline < earliest {
-                (first, earliest) = (index, deadline);
+    fn spread_level<T>(&mut self, place: Place, base: u64, slab: &Slab<T>) {
+        let number = self.vacate(place);
+        let bucket = &self.buckets[usize::from(number)];
+        let check = bucket.has_cancelled();
+        let mut position = bucket.popped();
+        while let Some(item) = self.buckets[usize::from(number)].item(position) {
+            if !check || slab.contains(item.key) {
+                self.insert(base, item);
             }
-            count += 1;
-            index = slab.next(index);
+            position += 1;
         }
-        if count > SEARCHED {
-            return Some(earliest);
-        }
-        if first != head {
-            slab.unlink(first);
-            slab.link_before(head, first);
-            self.heads[place.level][place.slot] = first;
-        }
-        self.unsettled[place.level] &= !place.bit();
-        None
+        self.buckets[usize::from(number)].reset();
+        self.free.push(number);
     }
 
-    /// Moves the entries of the first slot to where they belong now that `base` is one of their
-    /// deadlines. All levels below are empty, so nothing is overtaken.
-    pub(super) fn spread<T>(&mut self, slab: &mut Slab<T>, place: Place, base: u64) {
-        if place.level == 0 {
-            return;
+    #[inline]
+    fn occupy(&mut self, place: Place) {
+        let number = self.free.pop().unwrap_or_else(|| {
+            self.buckets.push(Bucket::default());
+            (self.buckets.len() - 1) as u16
+        });
+        self.numbers[place.level][place.slot] = number;
+        self.occupied[place.level] |= place.bit();
+        self.levels |= 1 << place.level;
+    }
+
+    #[inline]
+    fn release(&mut self, place: Place) {
+        let number = self.vacate(place);
+        self.buckets[usize::from(number)].reset();
+        self.free.push(number);
+    }
+
+    /// Marks a slot as empty and returns the bucket it had.
+    #[inline]
+    fn vacate(&mut self, place: Place) -> u16 {
+        self.occupied[place.level] &= !place.bit();
+        if self.occupied[place.level] == 0 {
+            self.levels &= !(1 << place.level);
         }
-        self.forget(place);
-        let head = self.head(place);
-        let mut index = head;
-        loop {
-            let next = slab.next(index);
-            slab.isolate(index);
-            self.link(slab, base, index, slab.deadline(index));
-            if next == head {
-                return;
-            }
-            index = next;
-        }
+        self.numbers[place.level][place.slot]
     }
 }

@@ -1,0 +1,103 @@
+//! What a test's world is like, and how often it is run.
+
+use std::time::Duration;
+
+use net_sim::{Latency, LinkConfig};
+
+use crate::Profile;
+
+/// What a test's world is like, and how often it is run. The defaults are the same on every
+/// machine.
+///
+/// ```
+/// use std::time::Duration;
+/// use sim::{Config, Profile};
+///
+/// let config = Config::new().seeds(1_000).profile(Profile::TokioCt).latency(
+///     Duration::from_millis(1)..=Duration::from_millis(10),
+/// );
+/// # let _ = config;
+/// ```
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Config {
+    pub(crate) seeds: u64,
+    pub(crate) profile: Profile,
+    pub(crate) limits: Limits,
+    pub(crate) link: LinkConfig,
+}
+
+/// Where a run ends, whatever it does.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    pub(crate) time: Duration,
+    pub(crate) polls: u64,
+    pub(crate) polls_at_once: u64,
+}
+
+impl Config {
+    /// 100 seeds, profile `tokio-mt`, a virtual day, ten million polls, a million polls without
+    /// time passing, links of 1 ms.
+    pub fn new() -> Self {
+        Self {
+            seeds: 100,
+            profile: Profile::default(),
+            limits: Limits {
+                time: Duration::from_hours(24),
+                polls: 10_000_000,
+                polls_at_once: 1_000_000,
+            },
+            link: LinkConfig::new(Latency::constant(Duration::from_millis(1))),
+        }
+    }
+
+    /// How many runs a campaign has, the plain run included.
+    ///
+    /// # Panics
+    /// If `seeds` is zero.
+    pub fn seeds(mut self, seeds: u64) -> Self {
+        assert!(
+            seeds > 0,
+            "seeds = 0: a campaign needs at least 1 run, the plain one"
+        );
+        self.seeds = seeds;
+        self
+    }
+
+    /// Which orders and clocks are legal.
+    pub const fn profile(mut self, profile: Profile) -> Self {
+        self.profile = profile;
+        self
+    }
+
+    /// How much virtual time a run may take.
+    pub const fn time_limit(mut self, limit: Duration) -> Self {
+        self.limits.time = limit;
+        self
+    }
+
+    /// How many polls a run may take.
+    pub const fn polls(mut self, limit: u64) -> Self {
+        self.limits.polls = limit;
+        self
+    }
+
+    /// How many polls a run may take without virtual time passing.
+    pub const fn polls_at_once(mut self, limit: u64) -> Self {
+        self.limits.polls_at_once = limit;
+        self
+    }
+
+    /// How long a segment is under way between two hosts, unless
+    /// [`Sim::link`](crate::Sim::link) says more of them.
+    pub fn latency(mut self, range: std::ops::RangeInclusive<Duration>) -> Self {
+        self.link = LinkConfig::new(Latency::uniform(range));
+        self
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self::new()
+    }
+}

@@ -1,0 +1,334 @@
+//! The simulated backend of [`event_loop::EventLoop`]: one per host, all onto one world.
+
+mod net;
+
+use std::future::Future;
+use std::io;
+use std::net::{IpAddr, Shutdown, SocketAddr};
+use std::panic::{Location, resume_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Poll, Waker};
+use std::time::{Duration, SystemTime};
+
+use event_loop::backend::{Backend, Driver, Runnable, SocketKey, TaskMeta, TimerId};
+use event_loop::time::Instant;
+use event_loop::{Closed, Description, ErrorContext, EventLoop, LoopError, TaskId};
+use virtual_time::TimerKey;
+
+use crate::Profile;
+use crate::config::Config;
+use crate::run::plan::Plan;
+use crate::trace::Kind;
+use crate::world::kernel::WALL_EPOCH;
+use crate::world::recording::Wait;
+use crate::world::verdict::VerdictKind;
+use crate::world::{Drive, World, polled_task};
+
+/// A loop that owns a world of its own, driven by its `run_*` calls; for code that takes a loop
+/// factory. Tests use [`#[sim::test]`](macro@crate::test).
+///
+/// Seed 0 is the plain run. A verdict, such as a deadlock, ends the loop: the `run_*` call returns
+/// [`LoopError::WorldEnded`] with its text.
+///
+/// ```
+/// use event_loop::Runner;
+/// use sim::Profile;
+///
+/// let mut runner = Runner::new(|| sim::factory(7, Profile::Exact));
+/// let day = std::time::Duration::from_secs(86_400);
+/// runner.run(async move { event_loop::time::sleep(day).await }).unwrap();
+/// assert_eq!(runner.event_loop().unwrap().now().as_nanos(), 86_400_000_000_000);
+/// ```
+///
+/// # Errors
+/// None today; the type is that of every factory.
+#[track_caller]
+pub fn factory(seed: u64, profile: Profile) -> Result<EventLoop, LoopError> {
+    let config = Config::new().profile(profile).time_limit(Duration::MAX);
+    let world = World::new(&config, Plan::of_seed(seed));
+    Ok(world.add_loop("main").1)
+}
+
+/// One host's loop.
+pub(crate) struct SimLoop {
+    world: Arc<World>,
+    host: u32,
+}
+
+impl SimLoop {
+    pub(crate) fn new(world: Arc<World>, host: u32) -> Self {
+        Self { world, host }
+    }
+}
+
+impl Backend for SimLoop {
+    fn describe(&self) -> Description {
+        let name = self.world.enter(|core| {
+            core.hosts
+                .get(self.host as usize)
+                .map_or_else(|| "?".into(), |host| host.name.clone())
+        });
+        let name = name.map_or_else(|| "?".to_owned(), |name| name.to_string());
+        Description::new(name, "simulated", self.world.profile().name(), 1)
+    }
+
+    fn now(&self) -> Instant {
+        Instant::from_nanos(self.world.now().as_nanos())
+    }
+
+    fn wall_now(&self) -> SystemTime {
+        SystemTime::UNIX_EPOCH + WALL_EPOCH + Duration::from_nanos(self.world.now().as_nanos())
+    }
+
+    fn run(&self, root: Pin<&mut dyn Future<Output = ()>>) -> Result<(), String> {
+        match self
+            .world
+            .drive(self.host, "loop", Location::caller(), root)
+        {
+            Drive::Done => return Ok(()),
+            Drive::Panicked(payload) => resume_unwind(payload),
+            Drive::Verdict => {}
+        }
+        let verdict = self
+            .world
+            .core(|core| core.ended.as_ref().map(ToString::to_string));
+        Err(verdict.unwrap_or_else(|| "the world is closed".to_owned()))
+    }
+
+    fn adopt_driver(&self, mut driver: Driver) {
+        let Some(ev) = self.world.event_loop(self.host) else {
+            return;
+        };
+        // `stop` ends a batch; the callbacks of a loop that a world runs go on.
+        ev.spawn_named("callbacks", async move {
+            loop {
+                Pin::new(&mut driver).await;
+            }
+        })
+        .detach();
+    }
+
+    fn close(&self) {
+        // A host of a world that the world itself closes has nothing left to drop.
+        if !self.is_closed() {
+            self.world.close();
+        }
+    }
+
+    fn is_closed(&self) -> bool {
+        self.world.enter(|core| core.closed).unwrap_or(false)
+    }
+
+    fn admit(
+        &self,
+        name: Option<&str>,
+        site: &'static Location<'static>,
+    ) -> Result<TaskMeta, Closed> {
+        self.world
+            .enter(|core| (!core.closed).then(|| core.admit(self.host, name, site)))
+            .flatten()
+            .ok_or(Closed)
+    }
+
+    fn start(&self, runnable: Runnable<TaskMeta>) {
+        let waker = runnable.waker();
+        let id = runnable.metadata().id;
+        self.world.enter(|core| core.tasks.set_waker(id, waker));
+        self.world.schedule(runnable);
+    }
+
+    #[inline]
+    fn schedule(&self, runnable: Runnable<TaskMeta>, _woken_while_running: bool) {
+        self.world.schedule(runnable);
+    }
+
+    fn abort(&self, task: TaskId) {
+        let waker = self.world.enter(|core| core.tasks.abort(task)).flatten();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    fn request_cancel(&self, task: TaskId) {
+        let cancellation = self.world.enter(|core| {
+            core.trace
+                .event(core.now, Kind::RequestCancel, task.serial(), 0);
+            core.tasks.cancellation(task)
+        });
+        if let Some(cancellation) = cancellation.flatten() {
+            cancellation.request().into_iter().for_each(Waker::wake);
+        }
+    }
+
+    fn poll_cancelled(&self, task: TaskId, waker: &Waker) -> bool {
+        let cancellation = self
+            .world
+            .enter(|core| core.tasks.cancellation(task))
+            .flatten();
+        let ready = cancellation.is_some_and(|cancellation| cancellation.poll(waker).is_ready());
+        if !ready {
+            self.note(|| Wait::Cancelled);
+        }
+        ready
+    }
+
+    fn note_join(&self, task: TaskId) {
+        self.note(|| Wait::Join(task.serial()));
+    }
+
+    fn unhandled(&self, context: &ErrorContext) {
+        self.world.unhandled(context);
+    }
+
+    fn timer_start(&self, deadline: Instant, waker: &Waker) -> Result<TimerId, Closed> {
+        let waker = waker.clone();
+        let armed = self.world.enter(|core| {
+            if core.closed {
+                return Err(waker);
+            }
+            let deadline = virtual_time::Instant::from_nanos(deadline.as_nanos());
+            Ok(core.set_timer(deadline, waker))
+        });
+        match armed {
+            Some(Ok(key)) => {
+                self.note(|| Wait::Timer(virtual_time::Instant::from_nanos(deadline.as_nanos())));
+                Ok(TimerId(key.to_bits()))
+            }
+            Some(Err(_)) | None => Err(Closed),
+        }
+    }
+
+    fn timer_poll(&self, timer: TimerId, waker: &Waker) -> bool {
+        let Some(key) = TimerKey::from_bits(timer.0) else {
+            return true;
+        };
+        let fresh = waker.clone();
+        let outcome = self.world.enter(|core| {
+            if core.closed {
+                return (false, Some(fresh));
+            }
+            match core.timers.get_mut(key) {
+                None => (true, Some(fresh)),
+                Some(known) if known.will_wake(&fresh) => (false, Some(fresh)),
+                Some(known) => (false, Some(std::mem::replace(known, fresh))),
+            }
+        });
+        // Whatever waker is left over is dropped here, with the core closed.
+        outcome.is_some_and(|(fired, _)| fired)
+    }
+
+    fn timer_cancel(&self, timer: TimerId) {
+        let Some(key) = TimerKey::from_bits(timer.0) else {
+            return;
+        };
+        let waker = self.world.enter(|core| core.timers.cancel(key)).flatten();
+        drop(waker);
+    }
+
+    fn lookup(&self, name: &str) -> io::Result<Vec<IpAddr>> {
+        self.world.lookup(name)
+    }
+
+    fn tcp_listen(&self, addr: SocketAddr, backlog: u32) -> io::Result<SocketKey> {
+        self.world.tcp_listen(self.host, addr, backlog)
+    }
+
+    fn tcp_connect(&self, addr: SocketAddr) -> io::Result<SocketKey> {
+        self.world.tcp_connect(self.host, addr)
+    }
+
+    fn poll_connected(&self, socket: SocketKey, waker: &Waker) -> Poll<io::Result<()>> {
+        self.world.poll_connected(socket, waker)
+    }
+
+    fn poll_accept(
+        &self,
+        socket: SocketKey,
+        waker: &Waker,
+    ) -> Poll<io::Result<(SocketKey, SocketAddr)>> {
+        self.world.poll_accept(socket, waker)
+    }
+
+    fn poll_read(
+        &self,
+        socket: SocketKey,
+        into: &mut [u8],
+        waker: &Waker,
+    ) -> Poll<io::Result<usize>> {
+        self.world.poll_read(socket, into, waker)
+    }
+
+    fn poll_write(&self, socket: SocketKey, from: &[u8], waker: &Waker) -> Poll<io::Result<usize>> {
+        self.world.poll_write(socket, from, waker)
+    }
+
+    fn shutdown(&self, socket: SocketKey, how: Shutdown) -> io::Result<()> {
+        self.world.shutdown_socket(socket, how)
+    }
+
+    fn close_socket(&self, socket: SocketKey) {
+        self.world.close_socket(socket);
+    }
+
+    fn local_addr(&self, socket: SocketKey) -> io::Result<SocketAddr> {
+        self.world.ask_socket(socket, |net, id| net.local_addr(id))
+    }
+
+    fn peer_addr(&self, socket: SocketKey) -> io::Result<SocketAddr> {
+        self.world.ask_socket(socket, |net, id| net.peer_addr(id))
+    }
+
+    fn set_nodelay(&self, socket: SocketKey, nodelay: bool) -> io::Result<()> {
+        self.world
+            .ask_socket(socket, |net, id| net.set_nodelay(id, nodelay))
+    }
+
+    fn nodelay(&self, socket: SocketKey) -> io::Result<bool> {
+        self.world.ask_socket(socket, |net, id| net.nodelay(id))
+    }
+
+    fn set_linger(&self, socket: SocketKey, linger: Option<Duration>) -> io::Result<()> {
+        self.world
+            .ask_socket(socket, |net, id| net.set_linger(id, linger))
+    }
+}
+
+impl SimLoop {
+    /// Notes what the current task waits for, in a run that is recorded.
+    fn note(&self, wait: impl FnOnce() -> Wait) {
+        self.world.note(wait);
+    }
+}
+
+impl World {
+    /// An error nobody took fails the run.
+    fn unhandled(&self, context: &ErrorContext) {
+        let location = crate::run::panics::location_of(&context.error);
+        self.enter(|core| {
+            let first = core.ended.is_none();
+            let task = context.task.map(|id| core.describe(id));
+            core.end(
+                VerdictKind::Unread,
+                format!("{}: {}", context.message, context.error),
+            );
+            if let (true, Some(verdict)) = (first, &mut core.ended) {
+                verdict.location = location;
+                verdict.task = task.or(verdict.task.take());
+            }
+        });
+    }
+
+    pub(crate) fn note(&self, wait: impl FnOnce() -> Wait) {
+        if !self.is_recording() {
+            return;
+        }
+        let Some(task) = polled_task() else { return };
+        let wait = wait();
+        self.enter(|core| {
+            if let Some(recording) = &mut core.recording {
+                recording.waits(task.serial(), wait);
+            }
+        });
+    }
+}

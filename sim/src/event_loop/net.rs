@@ -1,0 +1,227 @@
+//! Socket calls: net-sim's state machine with wakers on top.
+
+use std::io;
+use std::net::{IpAddr, Shutdown, SocketAddr};
+use std::task::{Poll, Waker};
+
+use event_loop::backend::SocketKey;
+use net_sim::{How, Net, NetError, SocketId};
+
+use crate::trace::Kind;
+use crate::world::World;
+use crate::world::core::{Core, address_of, current_serial};
+use crate::world::recording::Wait;
+use crate::world::sockets::Interest;
+
+impl World {
+    /// The address of the host with this name.
+    pub(crate) fn lookup(&self, name: &str) -> io::Result<Vec<IpAddr>> {
+        if name == "localhost" {
+            return Ok(vec![IpAddr::from([127, 0, 0, 1])]);
+        }
+        self.call(|core| {
+            let index = core.hosts.iter().position(|host| &*host.name == name);
+            let Some(index) = index else {
+                let known: Vec<_> = core.hosts.iter().map(|host| &*host.name).collect();
+                return Err(io::Error::new(
+                    io::ErrorKind::NotFound,
+                    format!(
+                        "no host is named \"{name}\"; there are: {}",
+                        known.join(", ")
+                    ),
+                ));
+            };
+            Ok(vec![address_of(index as u32)])
+        })
+    }
+
+    pub(crate) fn tcp_listen(
+        &self,
+        host: u32,
+        addr: SocketAddr,
+        backlog: u32,
+    ) -> io::Result<SocketKey> {
+        self.call(|core| {
+            let host = core.net_host(host);
+            let id = core.net.tcp_socket(host);
+            let listening = core.with_net(|net, now, _| {
+                // As tokio's listeners do.
+                net.set_reuse_addr(id, true)?;
+                net.bind(now, id, addr)?;
+                net.listen(now, id, backlog)
+            });
+            if let Err(error) = listening {
+                let _ = core.with_net(|net, now, decide| net.close(now, id, decide));
+                return Err(error.into());
+            }
+            let port = core.net.local_addr(id).map_or(0, |addr| addr.port());
+            core.trace
+                .event(core.now, Kind::Listen, current_serial(), u64::from(port));
+            Ok(key(core.sockets.insert(id)))
+        })
+    }
+
+    pub(crate) fn tcp_connect(&self, host: u32, addr: SocketAddr) -> io::Result<SocketKey> {
+        self.call(|core| {
+            let host = core.net_host(host);
+            let id = core.net.tcp_socket(host);
+            core.trace
+                .event(core.now, Kind::Connect, current_serial(), id.serial());
+            match core.with_net(|net, now, decide| net.connect(now, id, addr, decide)) {
+                Ok(()) | Err(NetError::InProgress) => Ok(key(core.sockets.insert(id))),
+                Err(error) => {
+                    let _ = core.with_net(|net, now, decide| net.close(now, id, decide));
+                    Err(error.into())
+                }
+            }
+        })
+    }
+
+    pub(crate) fn poll_connected(&self, socket: SocketKey, waker: &Waker) -> Poll<io::Result<()>> {
+        self.poll_socket(
+            socket,
+            Interest::Write,
+            waker,
+            Wait::Connect,
+            |core, id| match core.net.finish_connect(id) {
+                Err(NetError::InProgress) => Err(NetError::WouldBlock),
+                outcome => {
+                    core.trace
+                        .event(core.now, Kind::Connected, current_serial(), id.serial());
+                    outcome
+                }
+            },
+        )
+    }
+
+    pub(crate) fn poll_accept(
+        &self,
+        socket: SocketKey,
+        waker: &Waker,
+    ) -> Poll<io::Result<(SocketKey, SocketAddr)>> {
+        self.poll_socket(socket, Interest::Read, waker, Wait::Accept, |core, id| {
+            let (accepted, peer) = core.with_net(|net, now, decide| net.accept(now, id, decide))?;
+            core.trace
+                .event(core.now, Kind::Accept, current_serial(), accepted.serial());
+            Ok((key(core.sockets.insert(accepted)), peer))
+        })
+    }
+
+    pub(crate) fn poll_read(
+        &self,
+        socket: SocketKey,
+        into: &mut [u8],
+        waker: &Waker,
+    ) -> Poll<io::Result<usize>> {
+        self.poll_socket(socket, Interest::Read, waker, Wait::Read, |core, id| {
+            let read = core.with_net(|net, now, decide| net.read(now, id, into, decide))?;
+            core.trace
+                .event(core.now, Kind::Read, current_serial(), read as u64);
+            Ok(read)
+        })
+    }
+
+    pub(crate) fn poll_write(
+        &self,
+        socket: SocketKey,
+        from: &[u8],
+        waker: &Waker,
+    ) -> Poll<io::Result<usize>> {
+        self.poll_socket(socket, Interest::Write, waker, Wait::Write, |core, id| {
+            let written = core.with_net(|net, now, decide| net.write(now, id, from, decide))?;
+            core.trace
+                .event(core.now, Kind::Write, current_serial(), written as u64);
+            Ok(written)
+        })
+    }
+
+    pub(crate) fn shutdown_socket(&self, socket: SocketKey, how: Shutdown) -> io::Result<()> {
+        let how = match how {
+            Shutdown::Read => How::Read,
+            Shutdown::Write => How::Write,
+            Shutdown::Both => How::Both,
+        };
+        self.call(|core| {
+            let id = socket_id(core, socket)?;
+            core.trace
+                .event(core.now, Kind::Shutdown, current_serial(), id.serial());
+            Ok(core.with_net(|net, now, decide| net.shutdown(now, id, how, decide))?)
+        })
+    }
+
+    /// Gives a socket back; the kernel does what it does for a closed descriptor.
+    pub(crate) fn close_socket(&self, socket: SocketKey) {
+        let left = self.enter(|core| {
+            let (id, wakers) = core.sockets.remove(socket.0 as usize)?;
+            if core.closed {
+                return Some(wakers);
+            }
+            core.trace
+                .event(core.now, Kind::CloseSocket, current_serial(), id.serial());
+            // A socket of this table is open in the network: it cannot fail.
+            let _ = core.with_net(|net, now, decide| net.close(now, id, decide));
+            Some(wakers)
+        });
+        drop(left);
+    }
+
+    pub(crate) fn ask_socket<R>(
+        &self,
+        socket: SocketKey,
+        f: impl FnOnce(&mut Net, SocketId) -> net_sim::Result<R>,
+    ) -> io::Result<R> {
+        self.call(|core| {
+            let id = socket_id(core, socket)?;
+            Ok(f(&mut core.net, id)?)
+        })
+    }
+
+    /// A call that waits while it would block.
+    fn poll_socket<R>(
+        &self,
+        socket: SocketKey,
+        interest: Interest,
+        waker: &Waker,
+        wait: impl FnOnce(u64) -> Wait,
+        f: impl FnOnce(&mut Core, SocketId) -> net_sim::Result<R>,
+    ) -> Poll<io::Result<R>> {
+        let mut outgrown = None;
+        let outcome = self.call(|core| {
+            let id = socket_id(core, socket)?;
+            match f(core, id) {
+                Ok(value) => Ok(Ok(value)),
+                Err(NetError::WouldBlock) => {
+                    outgrown = core.sockets.wait(socket.0 as usize, interest, waker);
+                    Ok(Err(id))
+                }
+                Err(error) => Err(error.into()),
+            }
+        });
+        drop(outgrown);
+        match outcome {
+            Ok(Ok(value)) => Poll::Ready(Ok(value)),
+            Ok(Err(id)) => {
+                self.note(|| wait(id.serial()));
+                Poll::Pending
+            }
+            Err(error) => Poll::Ready(Err(error)),
+        }
+    }
+
+    /// A call from a task: refused once the world is closed.
+    fn call<R>(&self, f: impl FnOnce(&mut Core) -> io::Result<R>) -> io::Result<R> {
+        let closed = || Err(io::Error::other(event_loop::Closed));
+        self.enter(|core| if core.closed { closed() } else { f(core) })
+            .unwrap_or_else(closed)
+    }
+}
+
+fn key(index: usize) -> SocketKey {
+    SocketKey(index as u64)
+}
+
+fn socket_id(core: &Core, socket: SocketKey) -> io::Result<SocketId> {
+    core.sockets
+        .id(socket.0 as usize)
+        .ok_or_else(|| NetError::BadSocket.into())
+}

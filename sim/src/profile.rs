@@ -1,0 +1,69 @@
+//! Profiles: which orders of events and which clocks are legal.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// Whose production loop the world stands for, and so what it may do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[non_exhaustive]
+pub enum Profile {
+    /// Tokio's multi-thread runtime: any task that can run may be next; timers round up to the
+    /// next millisecond. The default.
+    #[default]
+    TokioMt,
+    /// Tokio's current-thread runtime: the tasks of one host run first woken, first polled; hosts
+    /// interleave in any order; timers round up to the next millisecond.
+    TokioCt,
+    /// Any task that can run may be next; timers are exact to the nanosecond, polls take no time.
+    Exact,
+}
+
+impl Profile {
+    /// Every profile, in the order of the documentation.
+    pub const ALL: [Self; 3] = [Self::TokioMt, Self::TokioCt, Self::Exact];
+
+    /// Its name, as attributes and reports spell it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::TokioMt => "tokio-mt",
+            Self::TokioCt => "tokio-ct",
+            Self::Exact => "exact",
+        }
+    }
+
+    pub(crate) const fn rounds_timers(self) -> bool {
+        !matches!(self, Self::Exact)
+    }
+}
+
+impl fmt::Display for Profile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A name that is no profile's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnknownProfile(String);
+
+impl fmt::Display for UnknownProfile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "unknown profile \"{}\": allowed are", self.0)?;
+        for (i, profile) in Profile::ALL.into_iter().enumerate() {
+            write!(f, "{}{profile}", if i == 0 { " " } else { ", " })?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for UnknownProfile {}
+
+impl FromStr for Profile {
+    type Err = UnknownProfile;
+
+    fn from_str(name: &str) -> Result<Self, UnknownProfile> {
+        let known = Self::ALL.into_iter().find(|profile| profile.name() == name);
+        known.ok_or_else(|| UnknownProfile(name.to_owned()))
+    }
+}

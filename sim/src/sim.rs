@@ -1,0 +1,219 @@
+//! What a test asks of its world, and its hosts.
+
+use std::fmt;
+use std::future::Future;
+use std::net::IpAddr;
+use std::ops::RangeInclusive;
+use std::panic::Location;
+use std::sync::Arc;
+use std::time::Duration;
+
+use event_loop::time::Instant;
+use event_loop::{EventLoop, TaskHandle};
+use net_sim::{Latency, LinkConfig};
+
+use crate::world::World;
+use crate::world::choices::Domain;
+use crate::world::core::address_of;
+
+/// The world, as a test sees it: hosts, links, time, and choices of its own.
+///
+/// ```
+/// use std::time::Duration;
+/// use sim::{Config, Sim};
+///
+/// sim::check(&Config::new().seeds(10), |sim: Sim| async move {
+///     let svc = sim.host("svc");
+///     let client = sim.host("client");
+///     sim.link(&svc, &client).latency(Duration::from_millis(1)..=Duration::from_millis(10));
+///     let asked = client.spawn(async { event_loop::time::Instant::now() });
+///     asked.await.unwrap();
+/// });
+/// ```
+#[derive(Clone)]
+pub struct Sim {
+    pub(crate) world: Arc<World>,
+    pub(crate) seed: u64,
+}
+
+impl Sim {
+    /// The host of this name, made now if there is none. Its address is the next of 10.0.0.0/8,
+    /// and other hosts reach it by its name.
+    #[must_use]
+    #[track_caller]
+    pub fn host(&self, name: &str) -> Host {
+        let site = Location::caller();
+        let known = self
+            .world
+            .core(|core| core.hosts.iter().position(|h| &*h.name == name));
+        let index = match known {
+            Some(index) => index as u32,
+            None => self.world.add_host(name, site),
+        };
+        Host {
+            world: self.world.clone(),
+            index,
+            name: name.into(),
+        }
+    }
+
+    /// The loop of the test itself, on host `main`.
+    ///
+    /// # Panics
+    /// Once the run is over.
+    #[must_use]
+    pub fn event_loop(&self) -> EventLoop {
+        self.host("main").event_loop()
+    }
+
+    /// The two directions between two hosts, to be configured.
+    #[must_use]
+    pub fn link(&self, a: &Host, b: &Host) -> Link<'_> {
+        Link {
+            sim: self,
+            ends: [a.index, b.index],
+        }
+    }
+
+    /// Virtual time.
+    #[must_use]
+    pub fn now(&self) -> Instant {
+        Instant::from_nanos(self.world.now().as_nanos())
+    }
+
+    /// The seed of this run; 0 is the plain run.
+    #[must_use]
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// A number of `0..n` that the seed decides; 0 in the plain run. `label` names the choice in
+    /// traces and replays.
+    ///
+    /// # Panics
+    /// If `n` is zero.
+    #[must_use]
+    pub fn choose(&self, label: &'static str, n: u64) -> u64 {
+        assert!(
+            n > 0,
+            "choose(\"{label}\", 0): there is nothing to choose from"
+        );
+        self.world
+            .core(|core| core.choose(Domain::Scenario, label, n))
+    }
+
+    /// A coin that the seed throws; false in the plain run.
+    #[must_use]
+    pub fn flip(&self, label: &'static str) -> bool {
+        self.choose(label, 2) == 1
+    }
+
+    /// A duration of `range` that the seed decides, in whole nanoseconds; the shortest in the
+    /// plain run.
+    ///
+    /// # Panics
+    /// If the range is empty.
+    #[must_use]
+    pub fn any_duration(&self, label: &'static str, range: RangeInclusive<Duration>) -> Duration {
+        let (low, high) = range.into_inner();
+        assert!(
+            low <= high,
+            "any_duration(\"{label}\"): the range {low:?}..={high:?} is empty"
+        );
+        let span = u64::try_from((high - low).as_nanos()).unwrap_or(u64::MAX - 1);
+        low + Duration::from_nanos(self.choose(label, span + 1))
+    }
+}
+
+impl fmt::Debug for Sim {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Sim(seed {:#x}, {:?})", self.seed, self.now())
+    }
+}
+
+/// A host: a name, an address, and a loop. What is spawned on it belongs to it, and so does
+/// whatever that spawns.
+#[derive(Clone)]
+pub struct Host {
+    world: Arc<World>,
+    index: u32,
+    name: Arc<str>,
+}
+
+impl Host {
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its address.
+    #[must_use]
+    pub fn ip(&self) -> IpAddr {
+        address_of(self.index)
+    }
+
+    /// Its loop.
+    ///
+    /// # Panics
+    /// Once the run is over.
+    #[must_use]
+    pub fn event_loop(&self) -> EventLoop {
+        self.world
+            .event_loop(self.index)
+            .expect("the run of this host is over")
+    }
+
+    /// Starts a task on the host.
+    #[track_caller]
+    pub fn spawn<F>(&self, future: F) -> TaskHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        self.event_loop().spawn(future)
+    }
+
+    /// Starts the host's main function, with its loop, as the task that bears the host's name.
+    #[track_caller]
+    pub fn run<M, F>(&self, main: M) -> TaskHandle<F::Output>
+    where
+        M: FnOnce(EventLoop) -> F,
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        let ev = self.event_loop();
+        let future = main(ev.clone());
+        ev.spawn_named(&self.name, future)
+    }
+}
+
+impl fmt::Debug for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Host({} at {})", self.name, self.ip())
+    }
+}
+
+/// The two directions between two hosts.
+#[derive(Debug)]
+#[must_use = "a link does nothing until something is said of it"]
+pub struct Link<'a> {
+    sim: &'a Sim,
+    ends: [u32; 2],
+}
+
+impl Link<'_> {
+    /// How long a segment is under way, in both directions: each draws from the range.
+    ///
+    /// # Panics
+    /// If the range is empty.
+    pub fn latency(self, range: RangeInclusive<Duration>) -> Self {
+        let config = LinkConfig::new(Latency::uniform(range));
+        self.sim.world.core(|core| {
+            let [a, b] = self.ends.map(|end| core.net_host(end));
+            core.net.set_link(a, b, config.clone());
+            core.net.set_link(b, a, config);
+        });
+        self
+    }
+}

@@ -1,0 +1,62 @@
+//! The trace for programs: one JSON object a line.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use super::{Kind, Log};
+
+/// A kept trace as JSON lines.
+///
+/// Each has `t` (nanoseconds since the world began), `kind`, and where they apply `host`, `task`,
+/// `label`, and one number under the name of its unit.
+#[derive(Debug)]
+pub struct JsonLines<'a> {
+    log: &'a Log,
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    t: u64,
+    kind: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    host: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    task: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    label: Option<&'static str>,
+    #[serde(flatten)]
+    number: Option<std::collections::BTreeMap<&'static str, u64>>,
+}
+
+impl<'a> JsonLines<'a> {
+    pub(crate) fn new(log: &'a Log) -> Self {
+        Self { log }
+    }
+
+    /// Writes every event.
+    ///
+    /// # Errors
+    /// Those of `to`.
+    pub fn write_to(&self, to: &mut impl Write) -> io::Result<()> {
+        let names = &self.log.names;
+        for event in &self.log.events {
+            let name = names.tasks.get(&event.task);
+            let host = match event.kind {
+                Kind::Host => names.hosts.get(event.number as usize),
+                _ => name.and_then(|name| names.hosts.get(name.host as usize)),
+            };
+            let line = Line {
+                t: event.at.as_nanos(),
+                kind: event.kind.name(),
+                host: host.map(String::as_str),
+                task: name.map(|name| &*name.text),
+                label: event.label,
+                number: event.kind.unit().map(|unit| [(unit, event.number)].into()),
+            };
+            serde_json::to_writer(&mut *to, &line)?;
+            to.write_all(b"\n")?;
+        }
+        Ok(())
+    }
+}

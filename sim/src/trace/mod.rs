@@ -1,0 +1,240 @@
+//! What happened in a run: hashed always, kept in full when a failing run is run again.
+
+mod json;
+mod text;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use virtual_time::Instant;
+
+pub use json::JsonLines;
+pub use text::Timeline;
+
+/// What kind of thing happened. The numbers go into the hash: they only ever grow.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub(crate) enum Kind {
+    Time = 1,
+    Spawn = 2,
+    Wake = 3,
+    Poll = 4,
+    Finish = 5,
+    Abort = 6,
+    RequestCancel = 7,
+    TimerSet = 8,
+    Choice = 9,
+    Host = 10,
+    Listen = 11,
+    Connect = 12,
+    Connected = 13,
+    Accept = 14,
+    Read = 15,
+    Write = 16,
+    Shutdown = 17,
+    CloseSocket = 18,
+    Entropy = 19,
+    Failure = 20,
+    End = 21,
+}
+
+impl Kind {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Time => "time",
+            Self::Spawn => "spawn",
+            Self::Wake => "wake",
+            Self::Poll => "poll",
+            Self::Finish => "finish",
+            Self::Abort => "abort",
+            Self::RequestCancel => "request_cancel",
+            Self::TimerSet => "timer",
+            Self::Choice => "choice",
+            Self::Host => "host",
+            Self::Listen => "listen",
+            Self::Connect => "connect",
+            Self::Connected => "connected",
+            Self::Accept => "accept",
+            Self::Read => "read",
+            Self::Write => "write",
+            Self::Shutdown => "shutdown",
+            Self::CloseSocket => "close",
+            Self::Entropy => "entropy",
+            Self::Failure => "failure",
+            Self::End => "end",
+        }
+    }
+
+    /// What the event's number counts, where it has one.
+    const fn unit(self) -> Option<&'static str> {
+        match self {
+            Self::TimerSet => Some("deadline_ns"),
+            Self::Choice => Some("value"),
+            Self::Listen => Some("port"),
+            Self::Connect | Self::Connected | Self::Accept | Self::CloseSocket | Self::Shutdown => {
+                Some("socket")
+            }
+            Self::Read | Self::Write | Self::Entropy => Some("bytes"),
+            _ => None,
+        }
+    }
+}
+
+/// One event of a kept trace.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Event {
+    pub(crate) at: Instant,
+    pub(crate) kind: Kind,
+    /// The serial of the task it is of; 0 where there is none.
+    pub(crate) task: u64,
+    pub(crate) number: u64,
+    /// The label of a choice.
+    pub(crate) label: Option<&'static str>,
+}
+
+/// Who is who in a kept trace.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Names {
+    pub(crate) hosts: Vec<String>,
+    pub(crate) tasks: BTreeMap<u64, TaskName>,
+}
+
+/// A task's name in traces, reports and entries, and its host.
+#[derive(Clone, Debug)]
+pub(crate) struct TaskName {
+    pub(crate) text: Arc<str>,
+    pub(crate) site: &'static std::panic::Location<'static>,
+    pub(crate) host: u32,
+}
+
+/// The trace of a run under way.
+#[derive(Debug)]
+pub(crate) struct Trace {
+    hash: u64,
+    events: u64,
+    log: Option<Box<Log>>,
+}
+
+/// A trace kept in full.
+#[derive(Debug, Default)]
+pub(crate) struct Log {
+    pub(crate) events: Vec<Event>,
+    pub(crate) names: Names,
+    /// How many events are missing at the front.
+    pub(crate) forgotten: u64,
+}
+
+/// More events than anybody reads; the older half goes when it is full.
+const KEPT: usize = 1 << 20;
+
+impl Trace {
+    pub(crate) fn new(keep: bool) -> Self {
+        // Any odd number will do; this is the fraction of pi, nothing up our sleeves.
+        Self {
+            hash: 0x243f_6a88_85a3_08d3,
+            events: 0,
+            log: keep.then(Box::default),
+        }
+    }
+
+    /// One event. `task` is the serial of the task, `number` a size, id or time: never a payload,
+    /// never an address.
+    #[inline]
+    pub(crate) fn event(&mut self, at: Instant, kind: Kind, task: u64, number: u64) {
+        self.events += 1;
+        self.hash = fold(self.hash ^ task ^ ((kind as u64) << 56)).wrapping_add(number);
+        if self.log.is_some() {
+            self.keep(Event {
+                at,
+                kind,
+                task,
+                number,
+                label: None,
+            });
+        }
+    }
+
+    /// A choice of the world.
+    #[inline]
+    pub(crate) fn choice(&mut self, at: Instant, task: u64, label: &'static str, value: u64) {
+        self.events += 1;
+        self.hash = fold(self.hash ^ ((Kind::Choice as u64) << 56)).wrapping_add(value);
+        if self.log.is_some() {
+            self.keep(Event {
+                at,
+                kind: Kind::Choice,
+                task,
+                number: value,
+                label: Some(label),
+            });
+        }
+    }
+
+    pub(crate) fn hash(&self) -> u64 {
+        fold(self.hash)
+    }
+
+    pub(crate) fn events(&self) -> u64 {
+        self.events
+    }
+
+    pub(crate) fn names(&mut self) -> Option<&mut Names> {
+        self.log.as_deref_mut().map(|log| &mut log.names)
+    }
+
+    pub(crate) fn take_log(&mut self) -> Option<Box<Log>> {
+        self.log.take()
+    }
+
+    #[cold]
+    fn keep(&mut self, event: Event) {
+        let Some(log) = &mut self.log else { return };
+        if log.events.len() == KEPT {
+            log.events.drain(..KEPT / 2);
+            log.forgotten += (KEPT / 2) as u64;
+        }
+        log.events.push(event);
+    }
+}
+
+/// A folded multiplication: every bit of the input moves every bit of the output.
+#[inline]
+const fn fold(word: u64) -> u64 {
+    let product = (word as u128) * 0x9e37_79b9_7f4a_7c15_f39c_0c9b_u128;
+    (product as u64) ^ ((product >> 64) as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hash_of(events: &[(Kind, u64, u64)]) -> u64 {
+        let mut trace = Trace::new(false);
+        for &(kind, task, number) in events {
+            trace.event(Instant::BEGIN, kind, task, number);
+        }
+        trace.hash()
+    }
+
+    #[test]
+    fn the_order_of_events_moves_the_hash() {
+        let (a, b) = ((Kind::Poll, 1, 0), (Kind::Poll, 2, 0));
+        assert_ne!(hash_of(&[a, b]), hash_of(&[b, a]));
+    }
+
+    #[test]
+    fn a_size_moves_the_hash() {
+        assert_ne!(
+            hash_of(&[(Kind::Read, 1, 5)]),
+            hash_of(&[(Kind::Read, 1, 6)])
+        );
+    }
+
+    #[test]
+    fn keeping_the_events_does_not_move_the_hash() {
+        let mut kept = Trace::new(true);
+        kept.event(Instant::BEGIN, Kind::Poll, 1, 0);
+        assert_eq!(kept.hash(), hash_of(&[(Kind::Poll, 1, 0)]));
+        assert_eq!(kept.take_log().unwrap().events.len(), 1);
+    }
+}

@@ -1,0 +1,93 @@
+//! The trace as a timeline to read: one line an event, stable enough to be a snapshot.
+
+use std::fmt;
+
+use super::{Event, Kind, Log};
+
+/// A kept trace as text: `seconds host task event`.
+#[derive(Debug)]
+pub struct Timeline<'a> {
+    log: &'a Log,
+    last: usize,
+}
+
+impl<'a> Timeline<'a> {
+    pub(crate) fn new(log: &'a Log) -> Self {
+        Self {
+            log,
+            last: usize::MAX,
+        }
+    }
+
+    /// Only the last `count` events.
+    pub(crate) fn last(mut self, count: usize) -> Self {
+        self.last = count;
+        self
+    }
+}
+
+impl fmt::Display for Timeline<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let skip = self.log.events.len().saturating_sub(self.last);
+        let missing = self.log.forgotten + skip as u64;
+        if missing > 0 {
+            writeln!(f, "… {missing} earlier events")?;
+        }
+        for event in &self.log.events[skip..] {
+            writeln!(
+                f,
+                "{}",
+                Line {
+                    log: self.log,
+                    event
+                }
+            )?;
+        }
+        Ok(())
+    }
+}
+
+/// One event as a line.
+struct Line<'a> {
+    log: &'a Log,
+    event: &'a Event,
+}
+
+impl fmt::Display for Line<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Event {
+            at,
+            kind,
+            task,
+            number,
+            label,
+        } = *self.event;
+        write!(f, "{at}")?;
+        let names = &self.log.names;
+        if let Some(name) = names.tasks.get(&task) {
+            let host = names
+                .hosts
+                .get(name.host as usize)
+                .map_or("?", String::as_str);
+            write!(f, " {host:<8} {:<16}", name.text)?;
+        } else {
+            write!(f, " {:<8} {:<16}", "-", "-")?;
+        }
+        write!(f, " {}", kind.name())?;
+        if let Some(label) = label {
+            write!(f, " {label}")?;
+        }
+        match kind {
+            Kind::Host => {
+                let host = names.hosts.get(number as usize).map_or("?", String::as_str);
+                write!(f, " {host}")
+            }
+            Kind::TimerSet => {
+                write!(f, " until {}", virtual_time::Instant::from_nanos(number))
+            }
+            Kind::Read | Kind::Write | Kind::Entropy => write!(f, " {number} bytes"),
+            _ if kind.unit().is_some() => write!(f, " {number}"),
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,250 @@
+//! Choices: where every value that a run decides comes from, and how it is recorded.
+//!
+//! Randomness is one ChaCha8 stream a domain, keyed by the seed, so that one more draw in the
+//! network moves nothing in the schedule.
+
+use std::collections::BTreeMap;
+
+use rand_chacha::ChaCha8Rng;
+use rand_core::{Rng, SeedableRng};
+
+use super::entry::{Entries, Entry};
+
+/// What a decision is about.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Domain {
+    /// Which wake is served next.
+    Schedule = 0,
+    /// Latency, short reads and writes.
+    Network = 1,
+    /// What the run's world is like: poll cost.
+    World = 2,
+    /// What the test itself draws.
+    Scenario = 3,
+    /// What the code under test draws: entropy, hash keys.
+    Application = 4,
+}
+
+const DOMAINS: usize = 5;
+
+/// Where values come from.
+#[derive(Debug)]
+enum Source {
+    /// The plain run: always 0.
+    Plain,
+    /// The seed's streams.
+    Seeded,
+    /// Listed entries, 0 elsewhere.
+    Replayed(Box<Entries>),
+}
+
+/// The decisions of one run.
+#[derive(Debug)]
+pub(crate) struct Choices {
+    source: Source,
+    seed: u64,
+    streams: [Option<Box<ChaCha8Rng>>; DOMAINS],
+    /// Present while the run is recorded or replayed, when sites have to be told apart.
+    sites: Option<Box<Sites>>,
+}
+
+/// The decisions of a run by site.
+#[derive(Debug, Default)]
+struct Sites {
+    /// How often each (task, label) was asked.
+    asked: BTreeMap<(String, &'static str), u64>,
+    deviations: Entries,
+}
+
+impl Choices {
+    /// The plain run: every choice is 0. Entropy still differs from seed to seed.
+    pub(crate) fn plain(seed: u64, record: bool) -> Self {
+        Self::new(Source::Plain, seed, record)
+    }
+
+    /// Choices drawn from the seed.
+    pub(crate) fn seeded(seed: u64, record: bool) -> Self {
+        Self::new(Source::Seeded, seed, record)
+    }
+
+    /// The choices of `entries`.
+    pub(crate) fn replayed(seed: u64, entries: Entries) -> Self {
+        Self::new(Source::Replayed(Box::new(entries)), seed, true)
+    }
+
+    fn new(source: Source, seed: u64, sites: bool) -> Self {
+        let sites = sites.then(Box::default);
+        Self {
+            source,
+            seed,
+            streams: [const { None }; DOMAINS],
+            sites,
+        }
+    }
+
+    /// Whether sites are told apart, so that [`choose`](Self::choose) needs the task's name.
+    pub(crate) fn keeps_sites(&self) -> bool {
+        self.sites.is_some()
+    }
+
+    /// A value of `0..n`, 0 being what production would most likely do. `task` is asked for only
+    /// where sites are kept.
+    pub(crate) fn choose(
+        &mut self,
+        domain: Domain,
+        label: &'static str,
+        n: u64,
+        task: impl FnOnce() -> String,
+    ) -> u64 {
+        if n <= 1 {
+            return 0;
+        }
+        let Some(sites) = &mut self.sites else {
+            return match self.source {
+                Source::Seeded => self.draw(domain, n),
+                Source::Plain | Source::Replayed(_) => 0,
+            };
+        };
+        let site = (task(), label);
+        let occurrence = sites.asked.entry(site.clone()).or_insert(0);
+        *occurrence += 1;
+        let occurrence = *occurrence;
+        let value = match &self.source {
+            Source::Plain => 0,
+            Source::Seeded => self.draw(domain, n),
+            Source::Replayed(entries) => {
+                let listed = entries.values.get(&(site.0.clone(), label.to_owned()));
+                let value = listed.and_then(|values| values.get(&occurrence)).copied();
+                value.unwrap_or(0).min(n - 1)
+            }
+        };
+        if value != 0 {
+            self.deviation(Entry::Value {
+                task: site.0,
+                label: label.to_owned(),
+                occurrence,
+                value,
+            });
+        }
+        value
+    }
+
+    /// A position of `0..n` for a strategy that picks at random. Not recorded here: an order is
+    /// recorded as holds.
+    #[inline]
+    pub(crate) fn pick(&mut self, n: u64) -> u64 {
+        self.draw(Domain::Schedule, n)
+    }
+
+    /// Fills `buf` with the seed's entropy for the code under test.
+    pub(crate) fn fill(&mut self, buf: &mut [u8]) {
+        self.stream(Domain::Application).fill_bytes(buf);
+    }
+
+    /// Records that a wake was passed over.
+    pub(crate) fn hold(&mut self, task: &str, wake: u64, times: u32) {
+        self.deviation(Entry::Hold {
+            task: task.to_owned(),
+            wake,
+            times,
+        });
+    }
+
+    /// How often the entries have the `wake`th wake of `task` passed over.
+    pub(crate) fn listed_hold(&self, task: &str, wake: u64) -> u32 {
+        match &self.source {
+            Source::Replayed(entries) => entries
+                .holds
+                .get(task)
+                .and_then(|holds| holds.get(&wake))
+                .copied()
+                .unwrap_or(0),
+            Source::Plain | Source::Seeded => 0,
+        }
+    }
+
+    /// Every recorded deviation from the plain run.
+    pub(crate) fn take_deviations(&mut self) -> Entries {
+        self.sites
+            .as_mut()
+            .map(|sites| std::mem::take(&mut sites.deviations))
+            .unwrap_or_default()
+    }
+
+    fn deviation(&mut self, entry: Entry) {
+        if let Some(sites) = &mut self.sites {
+            sites.deviations.insert(entry);
+        }
+    }
+
+    /// Uniform in `0..n`: the high half of a product, whose bias of n / 2^64 nobody will see.
+    #[inline]
+    fn draw(&mut self, domain: Domain, n: u64) -> u64 {
+        let stream = self.stream(domain);
+        if n <= u64::from(u32::MAX) {
+            return (u64::from(stream.next_u32()) * n) >> 32;
+        }
+        ((u128::from(stream.next_u64()) * u128::from(n)) >> 64) as u64
+    }
+
+    #[inline]
+    fn stream(&mut self, domain: Domain) -> &mut ChaCha8Rng {
+        let seed = self.seed;
+        self.streams[domain as usize].get_or_insert_with(|| {
+            let mut key = [0; 32];
+            key[..8].copy_from_slice(&seed.to_le_bytes());
+            key[8] = domain as u8;
+            Box::new(ChaCha8Rng::from_seed(key))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ANY: &str = "any";
+
+    fn draws(choices: &mut Choices, domain: Domain) -> Vec<u64> {
+        (0..32)
+            .map(|_| choices.choose(domain, ANY, 1_000, String::new))
+            .collect()
+    }
+
+    #[test]
+    fn a_plain_run_chooses_zero() {
+        assert_eq!(
+            draws(&mut Choices::plain(7, false), Domain::Network),
+            vec![0; 32]
+        );
+    }
+
+    #[test]
+    fn a_draw_in_one_domain_moves_nothing_in_another() {
+        let expected = draws(&mut Choices::seeded(7, false), Domain::Network);
+        let mut disturbed = Choices::seeded(7, false);
+        draws(&mut disturbed, Domain::Scenario);
+        disturbed.pick(10);
+        assert_eq!(draws(&mut disturbed, Domain::Network), expected);
+    }
+
+    #[test]
+    fn seeds_differ() {
+        let of = |seed| draws(&mut Choices::seeded(seed, false), Domain::Network);
+        assert_ne!(of(1), of(2));
+    }
+
+    #[test]
+    fn what_is_recorded_replays_the_same_values() {
+        let mut recorded = Choices::seeded(7, true);
+        let expected = draws(&mut recorded, Domain::Network);
+        let mut replayed = Choices::replayed(0, recorded.take_deviations());
+        assert_eq!(draws(&mut replayed, Domain::Network), expected);
+    }
+
+    #[test]
+    fn recording_does_not_move_the_draws() {
+        let of = |record| draws(&mut Choices::seeded(7, record), Domain::Network);
+        assert_eq!(of(false), of(true));
+    }
+}

@@ -1,0 +1,473 @@
+//! The state of one run: the clock, what can run, what is pending, and the rule for what is next.
+
+use std::net::IpAddr;
+use std::panic::Location;
+use std::sync::Arc;
+use std::task::Waker;
+use std::time::Duration;
+
+use event_loop::backend::{Runnable, TaskMeta, current_task};
+use event_loop::{EventLoop, TaskId};
+use net_sim::Net;
+use virtual_time::{Instant, Timers};
+
+use super::choices::{Choices, Domain};
+use super::decider::Decider;
+use super::ready::{Fifo, FifoByHost, Held, Ready, ReadyQueue, Shuffled, Strategy};
+use super::recording::Recording;
+use super::sockets::Sockets;
+use super::tasks::TaskTable;
+use super::verdict::{Verdict, VerdictKind};
+use crate::Profile;
+use crate::config::{Config, Limits};
+use crate::run::plan::{Plan, Source};
+use crate::trace::{Kind, Trace};
+
+/// After this many polls at one instant, each further one takes [`TOLL`], so that code which
+/// yields until a timer fires gets there.
+const PATIENCE: u64 = 10_000;
+const TOLL: Duration = Duration::from_micros(1);
+
+/// The costs of a poll that a run may draw; the first is the ideal clock.
+const POLL_COSTS: [Duration; 4] = [
+    Duration::ZERO,
+    Duration::from_nanos(200),
+    Duration::from_micros(1),
+    Duration::from_micros(5),
+];
+
+const MILLISECOND: u64 = 1_000_000;
+
+pub(crate) struct Core {
+    pub(crate) now: Instant,
+    /// Nothing is due before this; something may be later.
+    next_due: Instant,
+    pub(crate) timers: Timers<Waker>,
+    ready: Strategy,
+    pub(crate) tasks: TaskTable,
+    pub(crate) net: Net,
+    pub(crate) sockets: Sockets,
+    pub(crate) choices: Choices,
+    pub(crate) trace: Trace,
+    pub(crate) recording: Option<Box<Recording>>,
+    pub(crate) hosts: Vec<Host>,
+    /// The task that stands for the future the world is driven for.
+    pub(crate) root: Option<TaskMeta>,
+    root_queued: bool,
+    limits: Limits,
+    rounds_timers: bool,
+    poll_cost: Duration,
+    polls: u64,
+    polls_at_once: u64,
+    pub(crate) ended: Option<Box<Verdict>>,
+    pub(crate) closed: bool,
+}
+
+/// A host: a name, an address, and the loop its tasks see.
+pub(crate) struct Host {
+    pub(crate) name: Arc<str>,
+    /// In the network; joined when somebody first asks.
+    pub(crate) net: Option<net_sim::HostId>,
+    /// Absent once the world is closed.
+    pub(crate) ev: Option<EventLoop>,
+}
+
+/// What the driver does next, with the core closed.
+pub(crate) enum Step {
+    Poll(Runnable<TaskMeta>),
+    Root(TaskMeta),
+    /// A task that was aborted.
+    Drop(Runnable<TaskMeta>),
+    /// The wakers that were put into the buffer.
+    Wake,
+    /// A verdict has fallen.
+    End,
+}
+
+impl Core {
+    pub(crate) fn new(config: &Config, plan: Plan) -> Self {
+        let seed = plan.seed;
+        let (mut choices, random) = match plan.source {
+            Source::Plain => (Choices::plain(seed, plan.record), false),
+            Source::Seeded => (Choices::seeded(seed, plan.record), true),
+            Source::Replayed(entries) => (Choices::replayed(seed, entries), false),
+        };
+        let ready = match (random, config.profile) {
+            (true, Profile::TokioCt) => Strategy::FifoByHost(FifoByHost::default()),
+            (true, Profile::TokioMt | Profile::Exact) => Strategy::Shuffled(Shuffled::default()),
+            (false, _) if choices.keeps_sites() => Strategy::Held(Held::default()),
+            (false, _) => Strategy::Fifo(Fifo::default()),
+        };
+        let mut trace = Trace::new(plan.record);
+        let mut poll_cost = Duration::ZERO;
+        if config.profile != Profile::Exact {
+            let n = POLL_COSTS.len() as u64;
+            let drawn = choices.choose(Domain::World, "world.poll_cost", n, world_site);
+            trace.choice(Instant::BEGIN, 0, "world.poll_cost", drawn);
+            poll_cost = POLL_COSTS[drawn as usize];
+        }
+        let mut net = Net::default();
+        net.set_default_link(config.link.clone());
+        Self {
+            now: Instant::BEGIN,
+            next_due: Instant::END,
+            timers: Timers::new(),
+            ready,
+            tasks: TaskTable::default(),
+            net,
+            sockets: Sockets::default(),
+            recording: plan.record.then(Box::default),
+            choices,
+            trace,
+            hosts: Vec::new(),
+            root: None,
+            root_queued: false,
+            limits: config.limits,
+            rounds_timers: config.profile.rounds_timers(),
+            poll_cost,
+            polls: 0,
+            polls_at_once: 0,
+            ended: None,
+            closed: false,
+        }
+    }
+
+    /// What to do next. `over` is the task whose poll has just finished it; wakers to be used with
+    /// the core closed go into `wakes`.
+    #[inline]
+    pub(crate) fn step(&mut self, over: Option<TaskId>, wakes: &mut Vec<Waker>) -> Step {
+        if let Some(id) = over {
+            self.finish(id);
+        }
+        loop {
+            if self.ended.is_some() {
+                return Step::End;
+            }
+            if self.sockets.is_dirty() || self.now >= self.next_due {
+                self.collect_due(wakes);
+                if !wakes.is_empty() {
+                    return Step::Wake;
+                }
+            }
+            let choices = &mut self.choices;
+            if let Some(ready) = self.ready.pick(|n| choices.pick(n)) {
+                return self.take(ready);
+            }
+            self.pass_time();
+        }
+    }
+
+    /// A wake: the task can run.
+    #[inline]
+    pub(crate) fn push(&mut self, ready: Ready) {
+        let meta = match &ready {
+            Ready::Task(runnable) => *runnable.metadata(),
+            Ready::Root => match self.root {
+                Some(meta) => meta,
+                None => return,
+            },
+        };
+        self.trace.event(self.now, Kind::Wake, meta.id.serial(), 0);
+        let mut hold = 0;
+        if let Some(recording) = &mut self.recording {
+            hold = recording.woken(meta.id.serial(), &self.choices, self.trace.names());
+        }
+        self.ready.push(ready, meta.host, hold);
+    }
+
+    /// A wake of the root, which counts once until it is polled.
+    pub(crate) fn wake_root(&mut self) {
+        if self.root.is_some() && !self.closed && !std::mem::replace(&mut self.root_queued, true) {
+            self.push(Ready::Root);
+        }
+    }
+
+    /// A new task of the current host, child of the current task.
+    pub(crate) fn admit(
+        &mut self,
+        host: u32,
+        name: Option<&str>,
+        site: &'static Location<'static>,
+    ) -> TaskMeta {
+        let id = self.tasks.admit();
+        self.trace
+            .event(self.now, Kind::Spawn, id.serial(), u64::from(host));
+        if let (Some(recording), Some(names)) = (&mut self.recording, self.trace.names()) {
+            let parent = current_task().map(|meta| meta.id.serial());
+            recording.name(id.serial(), parent, host, name, site, names);
+        }
+        TaskMeta { id, site, host }
+    }
+
+    /// Arms a timer; where the profile says so, at the next millisecond.
+    pub(crate) fn set_timer(&mut self, deadline: Instant, waker: Waker) -> virtual_time::TimerKey {
+        let mut nanos = deadline.as_nanos();
+        if self.rounds_timers {
+            nanos = nanos
+                .checked_next_multiple_of(MILLISECOND)
+                .unwrap_or(u64::MAX);
+        }
+        let deadline = Instant::from_nanos(nanos);
+        self.trace
+            .event(self.now, Kind::TimerSet, current_serial(), nanos);
+        self.next_due = self.next_due.min(deadline);
+        self.timers.insert(deadline, waker)
+    }
+
+    /// Lets a call on the network happen, and sees to what follows from it.
+    pub(crate) fn with_net<R>(
+        &mut self,
+        f: impl FnOnce(&mut Net, Instant, &mut Decider<'_>) -> R,
+    ) -> R {
+        let mut decider = Decider {
+            choices: &mut self.choices,
+            trace: &mut self.trace,
+            now: self.now,
+            task: current_serial(),
+        };
+        let outcome = f(&mut self.net, self.now, &mut decider);
+        if let Some(at) = self.net.next_event() {
+            self.next_due = self.next_due.min(at);
+        }
+        self.sockets.mark_dirty();
+        outcome
+    }
+
+    /// A value of `0..n` for the code that is running.
+    pub(crate) fn choose(&mut self, domain: Domain, label: &'static str, n: u64) -> u64 {
+        let task = current_serial();
+        let names = self.trace.names();
+        let value = self
+            .choices
+            .choose(domain, label, n, || task_site(task, names));
+        self.trace.choice(self.now, task, label, value);
+        value
+    }
+
+    /// The host's place in the network, joined now if nobody asked before.
+    pub(crate) fn net_host(&mut self, host: u32) -> net_sim::HostId {
+        let index = host as usize;
+        if let Some(known) = self.hosts[index].net {
+            return known;
+        }
+        // Hosts that were made before join first, so that addresses follow the order of creation
+        // and not of first use.
+        for earlier in 0..=host {
+            if self.hosts[earlier as usize].net.is_none() {
+                let joined = self.net.add_host(&[address_of(earlier)]);
+                let joined = joined.expect("each host has an address of its own");
+                self.hosts[earlier as usize].net = Some(joined);
+            }
+        }
+        self.hosts[index].net.expect("joined above")
+    }
+
+    /// Ends the run, unless an earlier verdict has: that one is the cause.
+    pub(crate) fn end(&mut self, kind: VerdictKind, message: String) {
+        if self.ended.is_some() {
+            return;
+        }
+        self.trace
+            .event(self.now, Kind::Failure, current_serial(), kind as u64);
+        let task = current_task().map(|meta| self.describe(meta.id));
+        let blocked = match (kind, &self.recording) {
+            (
+                VerdictKind::Deadlock
+                | VerdictKind::Livelock
+                | VerdictKind::PollLimit
+                | VerdictKind::TimeLimit,
+                Some(recording),
+            ) => {
+                let live = self.tasks.in_creation_order();
+                let names = self.trace.names();
+                recording.blocked(live.iter().map(|(id, _)| id.serial()), names)
+            }
+            _ => Vec::new(),
+        };
+        self.ended = Some(Box::new(Verdict {
+            kind,
+            message,
+            location: None,
+            at_nanos: self.now.as_nanos(),
+            event: self.trace.events(),
+            task,
+            blocked,
+        }));
+    }
+
+    pub(crate) fn polls(&self) -> u64 {
+        self.polls
+    }
+
+    pub(crate) fn strategy(&self) -> &'static str {
+        self.ready.name()
+    }
+
+    /// Takes whatever is queued, for the end of the world.
+    pub(crate) fn pop_any(&mut self) -> Option<Ready> {
+        self.ready.pick(|_| 0)
+    }
+
+    /// The task, as reports name it.
+    pub(crate) fn describe(&mut self, id: TaskId) -> String {
+        let serial = id.serial();
+        match self
+            .trace
+            .names()
+            .and_then(|names| Some((names.tasks.get(&serial)?, &names.hosts)))
+        {
+            Some((task, hosts)) => {
+                format!(
+                    "host {} task \"{}\" ({})",
+                    hosts[task.host as usize], task.text, task.site
+                )
+            }
+            None => format!("task #{serial}"),
+        }
+    }
+
+    fn take(&mut self, ready: Ready) -> Step {
+        let meta = match &ready {
+            Ready::Task(runnable) => *runnable.metadata(),
+            Ready::Root => {
+                self.root_queued = false;
+                match self.root {
+                    Some(meta) => meta,
+                    None => return Step::Wake,
+                }
+            }
+        };
+        let serial = meta.id.serial();
+        if let Some(recording) = &mut self.recording {
+            let names = self.trace.names();
+            recording.picked(serial, self.now, &mut self.choices, names);
+        }
+        if self.tasks.is_aborted(meta.id) {
+            self.trace.event(self.now, Kind::Abort, serial, 0);
+            return match ready {
+                Ready::Task(runnable) => Step::Drop(runnable),
+                Ready::Root => Step::Root(meta),
+            };
+        }
+        self.trace.event(self.now, Kind::Poll, serial, 0);
+        self.count_poll();
+        match ready {
+            Ready::Task(runnable) => Step::Poll(runnable),
+            Ready::Root => Step::Root(meta),
+        }
+    }
+
+    pub(crate) fn finish(&mut self, id: TaskId) {
+        self.trace.event(self.now, Kind::Finish, id.serial(), 0);
+        if let Some(recording) = &mut self.recording {
+            recording.finished(id.serial());
+        }
+        // The future is gone already: what is dropped here runs no code of the test's.
+        drop(self.tasks.remove(id));
+    }
+
+    #[inline]
+    fn count_poll(&mut self) {
+        self.polls += 1;
+        self.polls_at_once += 1;
+        if !self.poll_cost.is_zero() {
+            self.now += self.poll_cost;
+        }
+        if self.polls_at_once > PATIENCE {
+            self.lose_patience();
+        }
+        if self.polls > self.limits.polls {
+            let limit = self.limits.polls;
+            self.end(
+                VerdictKind::PollLimit,
+                format!("the run took more than {limit} polls"),
+            );
+        }
+    }
+
+    #[cold]
+    fn lose_patience(&mut self) {
+        if self.next_event().is_some() {
+            self.now += TOLL;
+        } else if self.polls_at_once > self.limits.polls_at_once {
+            let limit = self.limits.polls_at_once;
+            let message =
+                format!("{limit} polls and no time passed, with no timer and no arrival to come");
+            self.end(VerdictKind::Livelock, message);
+        }
+    }
+
+    fn next_event(&mut self) -> Option<Instant> {
+        let timer = self.timers.next_deadline();
+        let arrival = self.net.next_event();
+        match (timer, arrival) {
+            (Some(timer), Some(arrival)) => Some(timer.min(arrival)),
+            (timer, arrival) => timer.or(arrival),
+        }
+    }
+
+    /// Arrivals first, then timers, as the loops of production do it.
+    #[cold]
+    fn collect_due(&mut self, wakes: &mut Vec<Waker>) {
+        if self.now >= self.next_due {
+            if self.net.next_event().is_some_and(|at| at <= self.now) {
+                self.with_net(|net, now, decide| net.advance(now, decide));
+            }
+            self.sockets.collect(&mut self.net, wakes);
+            while let Some((_, _, waker)) = self.timers.pop_due(self.now) {
+                wakes.push(waker);
+            }
+            self.next_due = self.next_event().unwrap_or(Instant::END);
+        } else {
+            self.sockets.collect(&mut self.net, wakes);
+        }
+    }
+
+    /// Nothing can run: the clock goes to what is due next, or the run has ended.
+    #[cold]
+    fn pass_time(&mut self) {
+        let Some(next) = self.next_event() else {
+            let message = match self.tasks.len() {
+                1 => "nothing can run and nothing is pending: the task waits for ever".to_owned(),
+                n => format!("nothing can run and nothing is pending: {n} tasks wait for ever"),
+            };
+            return self.end(VerdictKind::Deadlock, message);
+        };
+        if next > Instant::BEGIN + self.limits.time {
+            let limit = self.limits.time;
+            return self.end(
+                VerdictKind::TimeLimit,
+                format!("the run took more than {limit:?} of virtual time"),
+            );
+        }
+        if next > self.now {
+            self.now = next;
+            self.trace.event(self.now, Kind::Time, 0, next.as_nanos());
+        }
+        self.polls_at_once = 0;
+        self.next_due = next;
+    }
+}
+
+/// The address of the `index`th host: 10.0.0.1 and upwards.
+pub(crate) fn address_of(index: u32) -> IpAddr {
+    let [_, b, c, d] = (index + 1).to_be_bytes();
+    IpAddr::from([10, b, c, d])
+}
+
+/// The serial of the task that is being polled; 0 outside one.
+pub(crate) fn current_serial() -> u64 {
+    current_task().map_or(0, |meta| meta.id.serial())
+}
+
+/// How entries name the task of a choice.
+pub(super) fn task_site(serial: u64, names: Option<&mut crate::trace::Names>) -> String {
+    match names.and_then(|names| names.tasks.get(&serial)) {
+        Some(name) => name.text.to_string(),
+        None => world_site(),
+    }
+}
+
+fn world_site() -> String {
+    "world".to_owned()
+}

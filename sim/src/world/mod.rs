@@ -1,0 +1,450 @@
+//! One run: a world of hosts, tasks and a network, driven until its root is ready or a verdict
+//! falls.
+//!
+//! The state sits in a [`Baton`] cell that only the thread whose turn it is can open. The rule of
+//! the house: with the core open no code of the test runs. Wakers, tasks and results are taken out
+//! and used, or dropped, with the core closed.
+
+pub(crate) mod choices;
+pub(crate) mod core;
+mod decider;
+pub(crate) mod entry;
+mod inbox;
+pub(crate) mod kernel;
+mod ready;
+pub(crate) mod recording;
+pub(crate) mod sockets;
+mod tasks;
+pub(crate) mod verdict;
+
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
+use std::task::{Context, Poll, Wake, Waker};
+
+use event_loop::backend::{
+    EnterGuard, Runnable, TaskMeta, as_task, current_task, drop_task, run_task,
+};
+use event_loop::{EventLoop, TaskId};
+use interpose::{Baton, BatonError};
+
+use self::core::{Core, Host, Step};
+use self::inbox::Inbox;
+use self::ready::Ready;
+use self::verdict::{Verdict, VerdictKind};
+use crate::config::Config;
+use crate::event_loop::SimLoop;
+use crate::run::panics;
+use crate::run::plan::Plan;
+use crate::trace::{Kind, Log};
+
+/// A world; shared by everything in it.
+pub(crate) struct World {
+    core: Baton<Core>,
+    inbox: Inbox,
+    /// The world's time for whoever reads a clock while the core is open.
+    now: AtomicU64,
+    /// Polls so far, for the watchdog.
+    polls: AtomicU64,
+    recording: bool,
+    profile: crate::Profile,
+}
+
+/// How driving a world ended.
+pub(crate) enum Drive {
+    /// The root is ready.
+    Done,
+    /// A verdict has fallen.
+    Verdict,
+    /// The root panicked.
+    Panicked(Box<dyn std::any::Any + Send>),
+}
+
+/// What is left of a run.
+#[derive(Debug)]
+pub(crate) struct Remains {
+    pub(crate) verdict: Option<Box<Verdict>>,
+    pub(crate) hash: u64,
+    pub(crate) events: u64,
+    pub(crate) polls: u64,
+    pub(crate) ended_at: virtual_time::Instant,
+    pub(crate) deviations: entry::Entries,
+    pub(crate) hosts: usize,
+    pub(crate) strategy: &'static str,
+    pub(crate) log: Option<Box<Log>>,
+}
+
+impl World {
+    pub(crate) fn new(config: &Config, plan: Plan) -> Arc<Self> {
+        panics::install();
+        let recording = plan.record;
+        Arc::new(Self {
+            core: Baton::new(Core::new(config, plan)),
+            inbox: Inbox::default(),
+            now: AtomicU64::new(0),
+            polls: AtomicU64::new(0),
+            recording,
+            profile: config.profile,
+        })
+    }
+
+    /// Opens the core.
+    ///
+    /// # Panics
+    /// If it is open already, or it is another thread's turn: an error of the simulator's.
+    #[inline]
+    pub(crate) fn core<R>(&self, f: impl FnOnce(&mut Core) -> R) -> R {
+        self.core.with(f)
+    }
+
+    /// Opens the core for a call that came from outside: a verdict if it is not this thread's
+    /// turn.
+    #[inline]
+    pub(crate) fn enter<R>(&self, f: impl FnOnce(&mut Core) -> R) -> Option<R> {
+        match self.core.try_with(f) {
+            Ok(value) => Some(value),
+            Err(BatonError::Reentered) => None,
+            Err(_) => {
+                self.inbox.intrusion();
+                None
+            }
+        }
+    }
+
+    pub(crate) fn is_recording(&self) -> bool {
+        self.recording
+    }
+
+    pub(crate) fn profile(&self) -> crate::Profile {
+        self.profile
+    }
+
+    /// Polls so far; readable from any thread.
+    pub(crate) fn polls(&self) -> u64 {
+        self.polls.load(Ordering::Relaxed)
+    }
+
+    /// Adds a host with a loop of its own, run by the world.
+    pub(crate) fn add_host(self: &Arc<Self>, name: &str, site: &'static Location<'static>) -> u32 {
+        let (index, ev) = self.add_loop(name);
+        ev.mark_hosted(site);
+        index
+    }
+
+    /// Adds a host whose loop somebody else runs.
+    pub(crate) fn add_loop(self: &Arc<Self>, name: &str) -> (u32, EventLoop) {
+        let index = self.core(|core| core.hosts.len() as u32);
+        let ev = EventLoop::from_backend(Arc::new(SimLoop::new(self.clone(), index)));
+        self.core(|core| {
+            if let Some(names) = core.trace.names() {
+                names.hosts.push(name.to_owned());
+            }
+            core.trace.event(core.now, Kind::Host, 0, u64::from(index));
+            core.hosts.push(Host {
+                name: name.into(),
+                net: None,
+                ev: Some(ev.clone()),
+            });
+        });
+        (index, ev)
+    }
+
+    /// The loop of a host; `None` once the world is closed.
+    pub(crate) fn event_loop(&self, host: u32) -> Option<EventLoop> {
+        self.enter(|core| {
+            core.hosts
+                .get(host as usize)
+                .and_then(|host| host.ev.clone())
+        })
+        .flatten()
+    }
+
+    /// A wake, from wherever it comes.
+    #[inline]
+    pub(crate) fn schedule(&self, runnable: Runnable<TaskMeta>) {
+        let mut runnable = Some(runnable);
+        let taken = self.core.try_with(|core| {
+            if core.closed {
+                return false;
+            }
+            if let Some(runnable) = runnable.take() {
+                core.push(Ready::Task(runnable));
+            }
+            true
+        });
+        match (taken, runnable) {
+            (Ok(true), _) => {}
+            // A wake on a closed world: the task ends here, on the thread that woke it.
+            (Ok(false), runnable) => drop(runnable),
+            (Err(why), Some(runnable)) => {
+                self.inbox
+                    .put(Ready::Task(runnable), why == BatonError::NotHeld);
+            }
+            (Err(_), None) => {}
+        }
+    }
+
+    /// Polls `root` as the task `name` of `host`, and everything else beside it, until it is
+    /// ready or a verdict falls.
+    pub(crate) fn drive(
+        self: &Arc<Self>,
+        host: u32,
+        name: &str,
+        site: &'static Location<'static>,
+        mut root: Pin<&mut dyn Future<Output = ()>>,
+    ) -> Drive {
+        let _gate = interpose::enter(self.clone());
+        let _quiet = panics::Quiet::begin();
+        let root_waker = Waker::from(Arc::new(RootWaker {
+            world: Arc::downgrade(self),
+        }));
+        self.core(|core| {
+            let meta = core.admit(host, Some(name), site);
+            core.root = Some(meta);
+            core.wake_root();
+        });
+        let mut entered = Entered::default();
+        let mut wakes = Vec::new();
+        let end = loop {
+            // A destructor or waker that panics unwinds to here; all else is caught closer.
+            let turns =
+                AssertUnwindSafe(|| self.turns(&mut root, &root_waker, &mut entered, &mut wakes));
+            match catch_unwind(turns) {
+                Ok(end) => break end,
+                Err(payload) => self.panicked(VerdictKind::Unread, &*payload),
+            }
+        };
+        self.core(|core| {
+            if let Some(meta) = core.root.take() {
+                core.finish(meta.id);
+            }
+        });
+        end
+    }
+
+    /// Runs `f` in the world but outside any task, as `drive` would; for what the test's body
+    /// leaves behind.
+    pub(crate) fn inside(self: &Arc<Self>, host: u32, f: impl FnOnce()) {
+        let _gate = interpose::enter(self.clone());
+        let _quiet = panics::Quiet::begin();
+        let mut entered = Entered::default();
+        entered.host(self, host);
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(f)) {
+            self.panicked(VerdictKind::Unread, &*payload);
+        }
+    }
+
+    /// The world's clock; readable while the core is open, and from any thread.
+    pub(crate) fn now(&self) -> virtual_time::Instant {
+        virtual_time::Instant::from_nanos(self.now.load(Ordering::Relaxed))
+    }
+
+    /// A panic of the test's body, or of a destructor, ends the run.
+    pub(crate) fn panicked(&self, kind: VerdictKind, payload: &(dyn std::any::Any + Send)) {
+        let message = panics::text_of(payload);
+        self.end(kind, message);
+    }
+
+    /// Ends the run with a verdict; if its text is that of a panic, it also tells where.
+    pub(crate) fn end(&self, kind: VerdictKind, message: String) {
+        let location = panics::location_of(&message);
+        self.enter(|core| {
+            let first = core.ended.is_none();
+            core.end(kind, message);
+            if let (true, Some(verdict)) = (first, &mut core.ended) {
+                verdict.location = location;
+            }
+        });
+    }
+
+    /// Ends the world: every task is dropped, in creation order, with its calls muted.
+    pub(crate) fn close(self: &Arc<Self>) -> Remains {
+        {
+            let _gate = interpose::enter(self.clone());
+            let _quiet = panics::Quiet::begin();
+            self.drop_tasks();
+            let loops = self.core(|core| {
+                core.hosts
+                    .iter_mut()
+                    .filter_map(|host| host.ev.take())
+                    .collect::<Vec<_>>()
+            });
+            for ev in loops {
+                ev.close_now();
+            }
+            let wakers = self.core(|core| {
+                let mut wakers = core.sockets.take_wakers();
+                wakers.extend(core.timers.drain().map(|(_, _, waker)| waker));
+                wakers
+            });
+            drop(wakers);
+        }
+        self.core(|core| {
+            core.trace.event(core.now, Kind::End, 0, core.polls());
+            Remains {
+                verdict: core.ended.take(),
+                hash: core.trace.hash(),
+                events: core.trace.events(),
+                polls: core.polls(),
+                ended_at: core.now,
+                deviations: core.choices.take_deviations(),
+                hosts: core.hosts.len(),
+                strategy: core.strategy(),
+                log: core.trace.take_log(),
+            }
+        })
+    }
+
+    /// Drops every live task, in creation order.
+    pub(crate) fn drop_tasks(&self) {
+        let mut queued = Vec::new();
+        let live = self.core(|core| {
+            core.closed = true;
+            while let Some(ready) = core.pop_any() {
+                queued.push(ready);
+            }
+            core.tasks.in_creation_order()
+        });
+        queued.extend(self.inbox.take().unwrap_or_default());
+        // A pending task is reached through its waker, which makes it a `Runnable` that
+        // `schedule` drops, the world being closed. One that is queued already must be dropped
+        // by hand.
+        let mut queued: std::collections::BTreeMap<u64, Runnable<TaskMeta>> = queued
+            .into_iter()
+            .filter_map(|ready| match ready {
+                Ready::Task(runnable) => Some((runnable.metadata().id.serial(), runnable)),
+                Ready::Root => None,
+            })
+            .collect();
+        for (id, waker) in live {
+            let dropped = catch_unwind(AssertUnwindSafe(|| match queued.remove(&id.serial()) {
+                Some(runnable) => drop_task(runnable),
+                None => drop(waker.map(Waker::wake)),
+            }));
+            if let Err(payload) = dropped {
+                self.panicked(VerdictKind::Unread, &*payload);
+            }
+            let left = self.core(|core| core.tasks.remove(id));
+            drop(left);
+        }
+    }
+
+    fn turns(
+        self: &Arc<Self>,
+        root: &mut Pin<&mut dyn Future<Output = ()>>,
+        root_waker: &Waker,
+        entered: &mut Entered,
+        wakes: &mut Vec<Waker>,
+    ) -> Drive {
+        let mut over: Option<TaskId> = None;
+        loop {
+            if self.inbox.has_any() {
+                self.read_inbox();
+            }
+            let (step, now, polls) = self
+                .core
+                .with(|core| (core.step(over.take(), wakes), core.now, core.polls()));
+            self.now.store(now.as_nanos(), Ordering::Relaxed);
+            self.polls.store(polls, Ordering::Relaxed);
+            match step {
+                Step::Poll(runnable) => {
+                    let meta = *runnable.metadata();
+                    entered.host(self, meta.host);
+                    if run_task(runnable) {
+                        over = Some(meta.id);
+                    }
+                }
+                Step::Root(meta) => {
+                    entered.host(self, meta.host);
+                    let mut cx = Context::from_waker(root_waker);
+                    let poll = || as_task(meta, || root.as_mut().poll(&mut cx));
+                    match catch_unwind(AssertUnwindSafe(poll)) {
+                        Ok(Poll::Pending) => {}
+                        Ok(Poll::Ready(())) => return Drive::Done,
+                        Err(payload) => return Drive::Panicked(payload),
+                    }
+                }
+                Step::Drop(runnable) => {
+                    let meta = *runnable.metadata();
+                    entered.host(self, meta.host);
+                    drop_task(runnable);
+                    over = Some(meta.id);
+                }
+                Step::Wake => wakes.drain(..).for_each(Waker::wake),
+                Step::End => return Drive::Verdict,
+            }
+        }
+    }
+
+    #[cold]
+    fn read_inbox(&self) {
+        if let Some(thread) = self.inbox.foreign_thread() {
+            self.end(
+                VerdictKind::ForeignThread,
+                format!(
+                    "thread '{thread}' touched the world from outside: when it does is not the \
+                     seed's to decide; do its work in a task of the world"
+                ),
+            );
+        }
+        for ready in self.inbox.take().unwrap_or_default() {
+            self.core(|core| match ready {
+                Ready::Task(_) => core.push(ready),
+                Ready::Root => core.wake_root(),
+            });
+        }
+    }
+}
+
+/// The host whose loop this thread has entered.
+#[derive(Default)]
+struct Entered {
+    guard: Option<(u32, EnterGuard)>,
+}
+
+impl Entered {
+    #[inline]
+    fn host(&mut self, world: &World, host: u32) {
+        if self
+            .guard
+            .as_ref()
+            .is_none_or(|(entered, _)| *entered != host)
+        {
+            self.switch(world, host);
+        }
+    }
+
+    #[cold]
+    fn switch(&mut self, world: &World, host: u32) {
+        self.guard = None;
+        self.guard = world.event_loop(host).map(|ev| (host, ev.enter()));
+    }
+}
+
+/// Wakes the future that the world is driven for.
+struct RootWaker {
+    world: Weak<World>,
+}
+
+impl Wake for RootWaker {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        let Some(world) = self.world.upgrade() else {
+            return;
+        };
+        let woken = world.core.try_with(Core::wake_root);
+        if let Err(why) = woken {
+            world.inbox.put(Ready::Root, why == BatonError::NotHeld);
+        }
+    }
+}
+
+/// The task that is being polled, for calls that only a task makes.
+pub(crate) fn polled_task() -> Option<TaskId> {
+    current_task().map(|meta| meta.id)
+}

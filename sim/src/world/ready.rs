@@ -1,0 +1,212 @@
+//! The ready queue: what was woken and not yet polled, and the order it is picked in.
+//!
+//! An order is recorded as *holds*: how often a wake was passed over by a later one. First woken,
+//! first picked has none, so the plain order is the empty list.
+
+use std::collections::VecDeque;
+
+use event_loop::backend::{Runnable, TaskMeta};
+
+/// Something that can run.
+#[derive(Debug)]
+pub(crate) enum Ready {
+    /// A task, to be polled.
+    Task(Runnable<TaskMeta>),
+    /// The future the world is driven for.
+    Root,
+}
+
+/// What a strategy needs: wakes come in by [`push`](Self::push), and go out in the strategy's
+/// order. Picking is O(1) or O(log n) in what is queued.
+pub(crate) trait ReadyQueue {
+    /// A wake. `host` is whose, for strategies that keep a host's order; `hold` how often it is to
+    /// be passed over, for the one that repeats a recorded order.
+    fn push(&mut self, ready: Ready, host: u32, hold: u32);
+    /// The next to run. `draw(n)` is the strategy's source of decisions, uniform in `0..n`.
+    fn pick(&mut self, draw: impl FnOnce(u64) -> u64) -> Option<Ready>;
+    /// How many are queued.
+    fn len(&self) -> usize;
+}
+
+/// First woken, first picked.
+#[derive(Debug, Default)]
+pub(crate) struct Fifo {
+    queue: VecDeque<Ready>,
+}
+
+impl ReadyQueue for Fifo {
+    fn push(&mut self, ready: Ready, _host: u32, _hold: u32) {
+        self.queue.push_back(ready);
+    }
+
+    fn pick(&mut self, _draw: impl FnOnce(u64) -> u64) -> Option<Ready> {
+        let picked = self.queue.pop_front()?;
+        if worth_shrinking(self.queue.len(), self.queue.capacity()) {
+            self.queue.shrink_to(self.queue.len() * 2);
+        }
+        Some(picked)
+    }
+
+    fn len(&self) -> usize {
+        self.queue.len()
+    }
+}
+
+/// Any, with equal chance.
+#[derive(Debug, Default)]
+pub(crate) struct Shuffled {
+    queue: Vec<Ready>,
+}
+
+impl ReadyQueue for Shuffled {
+    fn push(&mut self, ready: Ready, _host: u32, _hold: u32) {
+        self.queue.push(ready);
+    }
+
+    fn pick(&mut self, draw: impl FnOnce(u64) -> u64) -> Option<Ready> {
+        let index = match self.queue.len() {
+            0 => return None,
+            1 => 0,
+            n => draw(n as u64) as usize,
+        };
+        let picked = self.queue.swap_remove(index);
+        if worth_shrinking(self.queue.len(), self.queue.capacity()) {
+            self.queue.shrink_to(self.queue.len() * 2);
+        }
+        Some(picked)
+    }
+
+    fn len(&self) -> usize {
+        self.queue.len()
+    }
+}
+
+/// Any host with equal chance, and of that host the first woken.
+#[derive(Debug, Default)]
+pub(crate) struct FifoByHost {
+    hosts: Vec<Fifo>,
+    /// The hosts that have something queued.
+    busy: Vec<u32>,
+    len: usize,
+}
+
+impl ReadyQueue for FifoByHost {
+    fn push(&mut self, ready: Ready, host: u32, hold: u32) {
+        let index = host as usize;
+        if index >= self.hosts.len() {
+            self.hosts.resize_with(index + 1, Fifo::default);
+        }
+        if self.hosts[index].len() == 0 {
+            self.busy.push(host);
+        }
+        self.hosts[index].push(ready, host, hold);
+        self.len += 1;
+    }
+
+    fn pick(&mut self, draw: impl FnOnce(u64) -> u64) -> Option<Ready> {
+        let index = match self.busy.len() {
+            0 => return None,
+            1 => 0,
+            n => draw(n as u64) as usize,
+        };
+        let host = &mut self.hosts[self.busy[index] as usize];
+        let picked = host.pick(|_| 0)?;
+        if host.len() == 0 {
+            self.busy.swap_remove(index);
+        }
+        self.len -= 1;
+        Some(picked)
+    }
+
+    fn len(&self) -> usize {
+        self.len
+    }
+}
+
+/// First woken, first picked, but a wake with holds is passed over that often: the order of a
+/// recorded run.
+#[derive(Debug, Default)]
+pub(crate) struct Held {
+    queue: VecDeque<(Ready, u32)>,
+}
+
+impl ReadyQueue for Held {
+    fn push(&mut self, ready: Ready, _host: u32, hold: u32) {
+        self.queue.push_back((ready, hold));
+    }
+
+    fn pick(&mut self, _draw: impl FnOnce(u64) -> u64) -> Option<Ready> {
+        // Where every wake is to be passed over there is nobody to pass it: the entries are of
+        // another program, and the first goes on.
+        let index = self
+            .queue
+            .iter()
+            .position(|(_, hold)| *hold == 0)
+            .unwrap_or(0);
+        for (_, hold) in self.queue.iter_mut().take(index) {
+            *hold -= 1;
+        }
+        self.queue.remove(index).map(|(ready, _)| ready)
+    }
+
+    fn len(&self) -> usize {
+        self.queue.len()
+    }
+}
+
+/// The strategies of this crate behind one type, chosen once a run.
+#[derive(Debug)]
+pub(crate) enum Strategy {
+    Fifo(Fifo),
+    Shuffled(Shuffled),
+    FifoByHost(FifoByHost),
+    Held(Held),
+}
+
+impl ReadyQueue for Strategy {
+    #[inline]
+    fn push(&mut self, ready: Ready, host: u32, hold: u32) {
+        match self {
+            Self::Fifo(queue) => queue.push(ready, host, hold),
+            Self::Shuffled(queue) => queue.push(ready, host, hold),
+            Self::FifoByHost(queue) => queue.push(ready, host, hold),
+            Self::Held(queue) => queue.push(ready, host, hold),
+        }
+    }
+
+    #[inline]
+    fn pick(&mut self, draw: impl FnOnce(u64) -> u64) -> Option<Ready> {
+        match self {
+            Self::Fifo(queue) => queue.pick(draw),
+            Self::Shuffled(queue) => queue.pick(draw),
+            Self::FifoByHost(queue) => queue.pick(draw),
+            Self::Held(queue) => queue.pick(draw),
+        }
+    }
+
+    fn len(&self) -> usize {
+        match self {
+            Self::Fifo(queue) => queue.len(),
+            Self::Shuffled(queue) => queue.len(),
+            Self::FifoByHost(queue) => queue.len(),
+            Self::Held(queue) => queue.len(),
+        }
+    }
+}
+
+impl Strategy {
+    /// Its name in reports.
+    pub(crate) const fn name(&self) -> &'static str {
+        match self {
+            Self::Fifo(_) => "fifo",
+            Self::Shuffled(_) => "random",
+            Self::FifoByHost(_) => "random hosts",
+            Self::Held(_) => "replay",
+        }
+    }
+}
+
+/// A burst's memory goes back once an eighth of it is in use.
+const fn worth_shrinking(len: usize, capacity: usize) -> bool {
+    capacity > 4_096 && len < capacity / 8
+}

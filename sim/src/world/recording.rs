@@ -1,0 +1,182 @@
+//! What is kept of a run only when it is run to be understood: names, holds, who waits on what.
+
+use std::collections::BTreeMap;
+use std::panic::Location;
+use std::sync::Arc;
+
+use virtual_time::Instant;
+
+use super::choices::Choices;
+use super::entry::plain_name;
+use crate::trace::{Names, TaskName};
+
+/// The bookkeeping of a recorded run.
+#[derive(Debug, Default)]
+pub(crate) struct Recording {
+    /// How many children of one name each task has had.
+    children: BTreeMap<(Arc<str>, String), u64>,
+    /// How often each task was woken.
+    wakes: BTreeMap<u64, u64>,
+    /// What is queued, by the order of its wakes: task, and how often it was passed over.
+    queued: BTreeMap<u64, (u64, u32)>,
+    /// The reverse of `queued`.
+    sequence_of: BTreeMap<u64, u64>,
+    sequence: u64,
+    /// When each task was last polled, and what it said it waits for.
+    waits: BTreeMap<u64, (Instant, Option<Wait>)>,
+}
+
+/// What a task waits for, as far as the world knows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Wait {
+    Join(u64),
+    Cancelled,
+    Timer(Instant),
+    Accept(u64),
+    Connect(u64),
+    Read(u64),
+    Write(u64),
+}
+
+impl Recording {
+    /// Gives a new task its name: that of its parent, its own or its place, and a number where
+    /// there are several.
+    pub(crate) fn name(
+        &mut self,
+        serial: u64,
+        parent: Option<u64>,
+        host: u32,
+        name: Option<&str>,
+        site: &'static Location<'static>,
+        names: &mut Names,
+    ) {
+        let host_name = names.hosts.get(host as usize).map_or("?", String::as_str);
+        let parent: Arc<str> = match parent.and_then(|parent| names.tasks.get(&parent)) {
+            Some(parent) if parent.host == host => parent.text.clone(),
+            _ => host_name.into(),
+        };
+        let own = match name {
+            Some(name) => plain_name(name),
+            None => {
+                let file = site.file().rsplit(['/', '\\']).next().unwrap_or("?");
+                plain_name(&format!("{file}:{}", site.line()))
+            }
+        };
+        let count = self
+            .children
+            .entry((parent.clone(), own.clone()))
+            .or_insert(0);
+        *count += 1;
+        let number = if *count > 1 {
+            format!("~{count}")
+        } else {
+            String::new()
+        };
+        let text = match &*parent {
+            // The root of a host is called as the host is.
+            parent if parent == own && number.is_empty() => own,
+            "main" => format!("{own}{number}"),
+            parent => format!("{parent}/{own}{number}"),
+        };
+        names.tasks.insert(
+            serial,
+            TaskName {
+                text: text.into(),
+                site,
+                host,
+            },
+        );
+    }
+
+    /// A task was woken; returns how often this wake is to be passed over.
+    pub(crate) fn woken(
+        &mut self,
+        serial: u64,
+        choices: &Choices,
+        names: Option<&mut Names>,
+    ) -> u32 {
+        let wake = self.wakes.entry(serial).or_insert(0);
+        *wake += 1;
+        self.sequence += 1;
+        self.queued.insert(self.sequence, (serial, 0));
+        self.sequence_of.insert(serial, self.sequence);
+        match names.and_then(|names| names.tasks.get(&serial)) {
+            Some(name) => choices.listed_hold(&name.text, *wake),
+            None => 0,
+        }
+    }
+
+    /// A task was picked: all that were woken before it were passed over.
+    pub(crate) fn picked(
+        &mut self,
+        serial: u64,
+        now: Instant,
+        choices: &mut Choices,
+        names: Option<&mut Names>,
+    ) {
+        self.waits.insert(serial, (now, None));
+        let Some(sequence) = self.sequence_of.remove(&serial) else {
+            return;
+        };
+        for (_, passed) in self.queued.range_mut(..sequence).map(|(_, entry)| entry) {
+            *passed += 1;
+        }
+        let Some((_, passed)) = self.queued.remove(&sequence) else {
+            return;
+        };
+        if passed == 0 {
+            return;
+        }
+        let wake = self.wakes.get(&serial).copied().unwrap_or(0);
+        if let Some(name) = names.and_then(|names| names.tasks.get(&serial)) {
+            choices.hold(&name.text, wake, passed);
+        }
+    }
+
+    pub(crate) fn finished(&mut self, serial: u64) {
+        self.waits.remove(&serial);
+        self.wakes.remove(&serial);
+    }
+
+    /// The task says what it is about to wait for.
+    pub(crate) fn waits(&mut self, serial: u64, wait: Wait) {
+        if let Some((_, waits)) = self.waits.get_mut(&serial) {
+            *waits = Some(wait);
+        }
+    }
+
+    /// The table of who waits on what, since when.
+    pub(crate) fn blocked(
+        &self,
+        live: impl Iterator<Item = u64>,
+        names: Option<&mut Names>,
+    ) -> Vec<String> {
+        let Some(names) = names else {
+            return Vec::new();
+        };
+        let text = |serial: &u64| names.tasks.get(serial).map_or("?", |name| &*name.text);
+        live.map(|serial| {
+            let site = names.tasks.get(&serial).map(|name| name.site.to_string());
+            let site = site.unwrap_or_default();
+            let (since, what) = match self.waits.get(&serial) {
+                None => (None, "its first poll".to_owned()),
+                Some((since, None)) => (Some(since), "an await of its own".to_owned()),
+                Some((since, Some(wait))) => (
+                    Some(since),
+                    match wait {
+                        Wait::Join(other) => format!("the end of task \"{}\"", text(other)),
+                        Wait::Cancelled => "a request to cancel".to_owned(),
+                        Wait::Timer(at) => format!("its timer at {at} s"),
+                        Wait::Accept(socket) => format!("a connection on socket {socket}"),
+                        Wait::Connect(socket) => format!("its connect on socket {socket}"),
+                        Wait::Read(socket) => format!("bytes on socket {socket}"),
+                        Wait::Write(socket) => format!("room to write on socket {socket}"),
+                    },
+                ),
+            };
+            let since = since.map_or_else(String::new, |since| format!(" since {since} s"));
+            format!("task \"{}\" ({site}) waits on {what}{since}", text(&serial))
+        })
+        .collect()
+    }
+}

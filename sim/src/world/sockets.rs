@@ -1,0 +1,120 @@
+//! The world's sockets: whose they are in the network, and who waits for them.
+
+use std::task::Waker;
+
+use net_sim::{Net, SocketId};
+use slab::Slab;
+
+/// Every open socket of a world.
+#[derive(Debug, Default)]
+pub(crate) struct Sockets {
+    open: Slab<Socket>,
+    /// The place of each of the network's sockets in `open`.
+    by_slot: Vec<Option<usize>>,
+    /// The network may have news.
+    dirty: bool,
+}
+
+#[derive(Debug)]
+struct Socket {
+    id: SocketId,
+    reader: Option<Waker>,
+    writer: Option<Waker>,
+}
+
+/// What a task waits for at a socket.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Interest {
+    Read,
+    Write,
+}
+
+impl Sockets {
+    pub(crate) fn insert(&mut self, id: SocketId) -> usize {
+        let index = self.open.insert(Socket {
+            id,
+            reader: None,
+            writer: None,
+        });
+        if id.slot() >= self.by_slot.len() {
+            self.by_slot.resize(id.slot() + 1, None);
+        }
+        self.by_slot[id.slot()] = Some(index);
+        index
+    }
+
+    /// The socket's name in the network.
+    pub(crate) fn id(&self, index: usize) -> Option<SocketId> {
+        self.open.get(index).map(|socket| socket.id)
+    }
+
+    /// `waker` is woken when the socket's readiness changes; returns the one it replaces, to be
+    /// dropped with the core closed.
+    pub(crate) fn wait(
+        &mut self,
+        index: usize,
+        interest: Interest,
+        waker: &Waker,
+    ) -> Option<Waker> {
+        let socket = self.open.get_mut(index)?;
+        let place = match interest {
+            Interest::Read => &mut socket.reader,
+            Interest::Write => &mut socket.writer,
+        };
+        if place.as_ref().is_some_and(|known| known.will_wake(waker)) {
+            return None;
+        }
+        place.replace(waker.clone())
+    }
+
+    /// Forgets the socket; what is returned is to be dropped with the core closed.
+    pub(crate) fn remove(&mut self, index: usize) -> Option<(SocketId, [Option<Waker>; 2])> {
+        let socket = self.open.try_remove(index)?;
+        self.by_slot[socket.id.slot()] = None;
+        if self.open.is_empty() {
+            *self = Self {
+                dirty: self.dirty,
+                ..Self::default()
+            };
+        }
+        Some((socket.id, [socket.reader, socket.writer]))
+    }
+
+    /// Every waker there is, for the end of the world.
+    pub(crate) fn take_wakers(&mut self) -> Vec<Waker> {
+        let wakers = self.open.iter_mut();
+        wakers
+            .flat_map(|(_, s)| [s.reader.take(), s.writer.take()])
+            .flatten()
+            .collect()
+    }
+
+    pub(crate) fn is_dirty(&self) -> bool {
+        self.dirty
+    }
+
+    pub(crate) fn mark_dirty(&mut self) {
+        self.dirty = true;
+    }
+
+    /// Whoever waits for what has changed.
+    pub(crate) fn collect(&mut self, net: &mut Net, wakes: &mut Vec<Waker>) {
+        self.dirty = false;
+        while let Some((id, ready)) = net.pop_changed() {
+            let index = self.by_slot.get(id.slot()).copied().flatten();
+            let Some(socket) = index.and_then(|index| self.open.get_mut(index)) else {
+                continue;
+            };
+            if socket.id != id {
+                continue;
+            }
+            let ended = ready.error || ready.hung_up;
+            if ready.readable || ready.read_closed || ended {
+                wakes.extend(socket.reader.take());
+            }
+            if ready.writable || ended {
+                wakes.extend(socket.writer.take());
+            }
+        }
+    }
+}

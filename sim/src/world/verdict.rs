@@ -1,0 +1,102 @@
+//! Verdicts: why a run failed.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// What kind of failure a run ended with.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum VerdictKind {
+    /// The test's body panicked.
+    Panic,
+    /// The test's body returned an error.
+    Error,
+    /// An error reached the exception handler and nobody took it: a task's panic that was never
+    /// read, a callback's panic, a destructor's.
+    Unread,
+    /// Nothing can run and nothing is pending.
+    Deadlock,
+    /// A million polls and no time passed.
+    Livelock,
+    /// More polls than allowed.
+    PollLimit,
+    /// More virtual time than allowed.
+    TimeLimit,
+    /// The loop was stopped before the test's body was finished.
+    Stopped,
+    /// A thread outside the world touched it.
+    ForeignThread,
+    /// Two runs of one seed differ.
+    Divergence,
+    /// A poll that does not return.
+    Hang,
+    /// The process of the run ended before the run did.
+    Abort,
+}
+
+impl VerdictKind {
+    /// The word for it in reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Panic => "panic",
+            Self::Error => "error",
+            Self::Unread => "unread failure",
+            Self::Deadlock => "deadlock",
+            Self::Livelock => "livelock",
+            Self::PollLimit => "poll limit",
+            Self::TimeLimit => "time limit",
+            Self::Stopped => "stopped",
+            Self::ForeignThread => "foreign thread",
+            Self::Divergence => "divergence",
+            Self::Hang => "hang",
+            Self::Abort => "abort",
+        }
+    }
+}
+
+/// Why a run failed, and where.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Verdict {
+    /// What kind of failure.
+    pub kind: VerdictKind,
+    /// The panic's or error's text, or a sentence.
+    pub message: String,
+    /// `file:line` of the panic, if there was one.
+    pub location: Option<String>,
+    /// Virtual time, in nanoseconds since the world began.
+    pub at_nanos: u64,
+    /// How many events the trace has until then.
+    pub event: u64,
+    /// The task that was being polled, and its host.
+    pub task: Option<String>,
+    /// Who waits on what, a line each; only where nobody can go on.
+    pub blocked: Vec<String>,
+}
+
+impl Verdict {
+    /// Whether both are the same failure, whatever their schedules: same kind, same place, same
+    /// text.
+    #[must_use]
+    pub fn same_failure(&self, other: &Self) -> bool {
+        (self.kind, &self.location, &self.message) == (other.kind, &other.location, &other.message)
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.kind.name(), self.message)?;
+        if let Some(location) = &self.location {
+            write!(f, " ({location})")?;
+        }
+        let at = virtual_time::Instant::from_nanos(self.at_nanos);
+        write!(f, " at {at} s")?;
+        for line in &self.blocked {
+            write!(f, "\n  {line}")?;
+        }
+        Ok(())
+    }
+}
