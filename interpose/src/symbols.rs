@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 use std::time::Duration;
 use std::{mem, slice};
 
-use libc::{clockid_t, size_t, ssize_t, time_t, timespec, timeval, timezone};
+use libc::{clockid_t, size_t, ssize_t, time_t, timespec, timeval};
 
 use crate::gate::{ClockId, Kernel, ask};
 
@@ -41,7 +41,7 @@ unsafe extern "C" fn clock_gettime(clock: clockid_t, time: *mut timespec) -> c_i
 /// # Safety
 /// As of `gettimeofday(2)`: each pointer is null or for writing one value of its type.
 #[unsafe(no_mangle)]
-unsafe extern "C" fn gettimeofday(time: *mut timeval, zone: *mut timezone) -> c_int {
+unsafe extern "C" fn gettimeofday(time: *mut timeval, zone: *mut Timezone) -> c_int {
     let answer = ask(|kernel| {
         let now = kernel.now(ClockId::Realtime);
         if !time.is_null() {
@@ -55,9 +55,8 @@ unsafe extern "C" fn gettimeofday(time: *mut timeval, zone: *mut timezone) -> c_
             }
         }
         if !zone.is_null() {
-            // SAFETY: not null, so the caller promised it for writing. All zeros is a valid
-            // `timezone`, and what libc writes.
-            unsafe { zone.write(mem::zeroed()) }
+            // SAFETY: not null, so the caller promised it for writing.
+            unsafe { zone.write([0, 0]) }
         }
     });
     match answer {
@@ -276,6 +275,10 @@ unsafe extern "C" fn simulated_syscall(number: c_long, a: usize, b: usize, c: us
     finish(answer.unwrap_or_else(|| unsafe { raw(number, a, b, c) }))
 }
 
+/// C's `struct timezone`, minutes west of Greenwich and the kind of summer time; libc fills it with
+/// zeros. (The `libc` crate has it as an opaque type.)
+type Timezone = [c_int; 2];
+
 fn seconds(now: Duration) -> time_t {
     now.as_secs().try_into().unwrap_or(time_t::MAX)
 }
@@ -283,7 +286,7 @@ fn seconds(now: Duration) -> time_t {
 // ---- Outside it.
 
 type ClockGettime = unsafe extern "C" fn(clockid_t, *mut timespec) -> c_int;
-type Gettimeofday = unsafe extern "C" fn(*mut timeval, *mut timezone) -> c_int;
+type Gettimeofday = unsafe extern "C" fn(*mut timeval, *mut Timezone) -> c_int;
 type Time = unsafe extern "C" fn(*mut time_t) -> time_t;
 type Getrandom = unsafe extern "C" fn(*mut c_void, size_t, c_uint) -> ssize_t;
 type Getentropy = unsafe extern "C" fn(*mut c_void, size_t) -> c_int;
@@ -355,7 +358,7 @@ unsafe extern "C" fn raw_clock_gettime(clock: clockid_t, time: *mut timespec) ->
     finish(unsafe { raw(libc::SYS_clock_gettime, clock as usize, time.addr(), 0) }) as c_int
 }
 
-unsafe extern "C" fn raw_gettimeofday(time: *mut timeval, zone: *mut timezone) -> c_int {
+unsafe extern "C" fn raw_gettimeofday(time: *mut timeval, zone: *mut Timezone) -> c_int {
     // SAFETY: gettimeofday checks its arguments.
     finish(unsafe { raw(libc::SYS_gettimeofday, time.addr(), zone.addr(), 0) }) as c_int
 }
