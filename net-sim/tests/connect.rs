@@ -24,7 +24,7 @@ fn the_client_is_connected_after_one_round_trip_and_the_server_half_a_trip_later
     let client = pair.connect(80);
     assert_eq!(pair.net.finish_connect(client), Err(NetError::InProgress));
 
-    pair.drive_until(at(10 * MS) + Duration::from_nanos(0));
+    pair.drive_until(at(10 * MS));
     let changed = pair.changed();
     assert_eq!(changed.len(), 1);
     assert_eq!(changed[0].0, client);

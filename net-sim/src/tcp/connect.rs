@@ -9,7 +9,7 @@ use super::pipe::{Cargo, Pipe};
 use super::{Conn, ConnId, End, Owner, Side, Stage};
 use crate::event::Event;
 use crate::link::LinkId;
-use crate::socket::State;
+use crate::socket::{Socket, State};
 use crate::{Decide, Net, NetError, Result, SocketId};
 
 /// Linux's `TCP_TIMEOUT_INIT`: what the first retry waits, each further one twice as long.
@@ -124,15 +124,16 @@ impl Net {
             return;
         };
         let (options, full) = match self.socket(listener_id) {
-            Ok(socket) => match &socket.state {
-                State::Listening(listener) => (socket.options, listener.is_full()),
-                _ => (socket.options, true),
-            },
-            Err(_) => return self.syn_lost(now, id),
+            Ok(Socket {
+                options,
+                state: State::Listening(listener),
+                ..
+            }) => (*options, listener.is_full()),
+            _ => unreachable!("what a host says listens does"),
         };
         // Two connections cannot have the same name; the old one is about to end.
         if full || !self.host_mut(host).admit(pairing, options.reuse_addr) {
-            self.syn_lost(now, id);
+            self.schedule_retry(now, id);
             return;
         }
         let conn = &mut self.conns[id.index()];
@@ -165,20 +166,25 @@ impl Net {
         };
         let state = self.socket_mut(listener_id).map(|socket| &mut socket.state);
         let Ok(State::Listening(listener)) = state else {
-            self.disown(now, id);
-            self.cut(now, id, Side::Acceptor, decide);
+            if self.disown(now, id) {
+                self.cut(now, id, Side::Acceptor, decide);
+            }
             return;
         };
         if !listener.is_full() {
             listener.push(id);
             self.conns[id.index()].stage = Stage::Open;
             self.changed(listener_id);
-            self.release(now, id);
+            self.conns[id.index()].inbound_mut(Side::Acceptor).held = false;
+            self.schedule_arrival(now, id, Side::Opener);
             return;
         }
         let conn = &mut self.conns[id.index()];
         if conn.retries > SYN_ACK_RETRIES {
-            self.disown(now, id);
+            // Silently: the opener learns of it when it sends something.
+            if self.disown(now, id) {
+                self.schedule_arrival(now, id, Side::Opener);
+            }
             return;
         }
         conn.inbound_mut(Side::Acceptor).held = true;
@@ -264,11 +270,7 @@ impl Net {
         Ok(())
     }
 
-    /// A SYN went nowhere: it will be sent again.
-    fn syn_lost(&mut self, now: Instant, id: ConnId) {
-        self.schedule_retry(now, id);
-    }
-
+    /// The handshake's current step went nowhere: it will be tried again.
     fn schedule_retry(&mut self, now: Instant, id: ConnId) {
         let conn = &mut self.conns[id.index()];
         let wait = FIRST_RETRY.saturating_mul(1 << conn.retries.min(16));
@@ -276,23 +278,19 @@ impl Net {
         conn.retry = Some(self.events.insert(at, Event::Handshake(id)));
     }
 
-    /// Lets go what waited for the acceptor to be there.
-    fn release(&mut self, now: Instant, id: ConnId) {
-        self.conns[id.index()].inbound_mut(Side::Acceptor).held = false;
-        self.schedule_arrival(now, id, Side::Opener);
-    }
-
-    /// The acceptor will never be; whatever comes for it is answered with a RST.
-    fn disown(&mut self, now: Instant, id: ConnId) {
+    /// The acceptor will never be; whatever comes for it is answered with a RST. False if the
+    /// opener has gone as well, and the connection with it.
+    fn disown(&mut self, now: Instant, id: ConnId) -> bool {
         let conn = &mut self.conns[id.index()];
         conn.stage = Stage::Open;
         conn.end_mut(Side::Acceptor).owner = Owner::Closed;
+        conn.inbound_mut(Side::Acceptor).held = false;
         self.part(now, id, Side::Acceptor);
-        if self.conns[id.index()].end(Side::Opener).owner == Owner::Closed {
+        let opener_is_there = self.conns[id.index()].end(Side::Opener).owner != Owner::Closed;
+        if !opener_is_there {
             self.dissolve(now, id);
-        } else {
-            self.release(now, id);
         }
+        opener_is_there
     }
 }
 

@@ -108,8 +108,12 @@ impl Net {
         }
         self.options_mut(id)?.send_buffer = bytes;
         if let State::Stream(conn, side) = self.socket(id)?.state {
-            let conn = &mut self.conns[conn.index()];
-            conn.end_mut(side).out.set_send_buffer(bytes);
+            let out = &mut self.conns[conn.index()].end_mut(side).out;
+            out.set_send_buffer(bytes);
+            if out.blocked && out.is_writable() {
+                out.blocked = false;
+                self.changed(id);
+            }
         }
         Ok(())
     }
