@@ -7,6 +7,7 @@
 use std::arch::{asm, naked_asm};
 use std::ffi::{CStr, c_int, c_long, c_uint, c_void};
 use std::hint::black_box;
+use std::marker::PhantomData;
 use std::sync::atomic::{AtomicPtr, Ordering};
 use std::time::Duration;
 use std::{mem, slice};
@@ -316,11 +317,12 @@ extern "C" fn resolve() {
 }
 
 /// libc's own function of a name we took: the bare system call until [`RESOLVE`] has run (another
-/// library's constructor, `dlsym` itself), and for good where libc does not have the function.
+/// library's constructor, `dlsym` itself), and for good where there is nothing to find: an older
+/// libc, or one that is linked statically.
 struct Libc<F> {
     name: &'static CStr,
     function: AtomicPtr<c_void>,
-    _signature: std::marker::PhantomData<F>,
+    _signature: PhantomData<F>,
 }
 
 impl<F: Copy> Libc<F> {
@@ -328,7 +330,7 @@ impl<F: Copy> Libc<F> {
         Self {
             name,
             function: AtomicPtr::new(until_resolved),
-            _signature: std::marker::PhantomData,
+            _signature: PhantomData,
         }
     }
 

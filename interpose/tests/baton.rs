@@ -1,4 +1,11 @@
-//! The baton opens for the thread whose turn it is, and for nobody else. Small enough for valgrind.
+//! The baton opens for the thread whose turn it is, and for nobody else.
+//!
+//! Small enough for valgrind, as are `worlds`, `clocks`, `entropy` and `anywhere`:
+//! ```sh
+//! CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER='valgrind -q --error-exitcode=9 --fair-sched=yes' \
+//!     cargo test -p solipsism-interpose --test baton --test worlds
+//! ```
+//! and for Miri, which runs this file only: the others are about libc.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc;

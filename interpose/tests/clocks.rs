@@ -7,7 +7,7 @@ use std::mem::MaybeUninit;
 use std::ptr;
 use std::time::{Duration, Instant, SystemTime};
 
-use interpose::{ClockId, enter, in_world};
+use interpose::{ClockId, enter};
 use world::{Foretold, errno, in_fresh_world, reading};
 
 fn clock_gettime(clock: libc::clockid_t) -> Result<Duration, i32> {
@@ -30,23 +30,6 @@ fn syscall_clock_gettime(clock: libc::clockid_t, time: *mut libc::timespec) -> R
 
 fn duration(time: libc::timespec) -> Duration {
     Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
-}
-
-/// Mapped, but neither readable nor writable.
-fn forbidden_page() -> *mut libc::c_void {
-    // SAFETY: a new anonymous mapping.
-    let page = unsafe {
-        libc::mmap(
-            ptr::null_mut(),
-            4096,
-            libc::PROT_NONE,
-            libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
-            -1,
-            0,
-        )
-    };
-    assert_ne!(page, libc::MAP_FAILED);
-    page
 }
 
 #[test]
@@ -153,44 +136,6 @@ fn time_is_the_worlds_wall_clock() {
         }
         assert_eq!(stored, now);
     });
-}
-
-#[test]
-fn null_is_efault_and_not_a_crash() {
-    in_fresh_world(1, || {
-        for id in [
-            libc::CLOCK_REALTIME,
-            libc::CLOCK_MONOTONIC,
-            libc::CLOCK_THREAD_CPUTIME_ID,
-        ] {
-            // SAFETY: null is what is tested.
-            let result = unsafe { libc::clock_gettime(id, ptr::null_mut()) };
-            assert_eq!((result, errno()), (-1, libc::EFAULT));
-        }
-    });
-}
-
-#[test]
-fn a_bad_pointer_is_efault_wherever_libc_makes_a_system_call() {
-    let page = forbidden_page() as usize;
-    let check = move || {
-        let page = page as *mut libc::timespec;
-        for bad in [ptr::null_mut(), page] {
-            for id in [
-                libc::CLOCK_REALTIME,
-                libc::CLOCK_MONOTONIC,
-                libc::CLOCK_PROCESS_CPUTIME_ID,
-            ] {
-                assert_eq!(syscall_clock_gettime(id, bad), Err(libc::EFAULT));
-            }
-            // SAFETY: the CPU clocks are system calls, which check the pointer.
-            let result = unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, bad) };
-            assert_eq!((result, errno()), (-1, libc::EFAULT));
-        }
-    };
-    assert!(!in_world());
-    check();
-    in_fresh_world(1, check);
 }
 
 #[test]

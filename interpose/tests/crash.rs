@@ -1,4 +1,8 @@
 //! A crash leaves its note on standard error, runs its command, and stays the crash it was.
+//!
+//! To see one child under valgrind, which needs to be told to keep its registers exact at a fault:
+//! `INTERPOSE_TEST_CRASH=null valgrind --vex-iropt-register-updates=allregs-at-mem-access
+//! target/debug/deps/crash-… --exact child --nocapture`.
 #![cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
 
 use std::arch::asm;

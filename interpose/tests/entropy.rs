@@ -6,13 +6,12 @@ mod world;
 use std::collections::HashMap;
 use std::ffi::c_void;
 use std::hash::{BuildHasher, RandomState};
-use std::ptr;
 use std::sync::Arc;
 
 use interpose::{Kernel, enter};
 use rand_08::RngCore as _;
 use rand_09::RngCore as _;
-use world::{Foretold, errno, in_fresh_world, on_fresh_thread};
+use world::{Foretold, in_fresh_world, on_fresh_thread};
 
 /// What the kernel of `in_fresh_world(seed, ..)` fills a buffer with.
 fn foretold<const N: usize>(seed: u8) -> [u8; N] {
@@ -123,67 +122,6 @@ fn a_large_request_is_filled_whole() {
     let mut expected = vec![0u8; LEN];
     kernel.fill_random(&mut expected);
     assert!(bytes == expected);
-}
-
-#[test]
-fn nonsense_is_answered_as_by_libc() {
-    // SAFETY: a new anonymous mapping of two pages, the second of which may not be touched.
-    let pages = unsafe {
-        let protection = libc::PROT_READ | libc::PROT_WRITE;
-        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
-        let pages = libc::mmap(ptr::null_mut(), 8192, protection, flags, -1, 0);
-        assert_ne!(pages, libc::MAP_FAILED);
-        assert_eq!(
-            libc::mprotect(pages.byte_add(4096), 4096, libc::PROT_NONE),
-            0
-        );
-        pages as usize
-    };
-    type Answer = (isize, i32);
-    let getrandom = |buf: usize, len: usize, flags: u32| -> Answer {
-        // SAFETY: a system call that checks its arguments.
-        match unsafe { libc::getrandom(buf as *mut c_void, len, flags) } {
-            -1 => (-1, errno()),
-            filled => (filled, 0),
-        }
-    };
-    let syscall = |buf: usize, len: usize, flags: u32| -> Answer {
-        // SAFETY: a system call that checks its arguments.
-        match unsafe { libc::syscall(libc::SYS_getrandom, buf, len, flags) } {
-            -1 => (-1, errno()),
-            filled => (filled as isize, 0),
-        }
-    };
-    let getentropy = |buf: usize, len: usize, _: u32| -> Answer {
-        // SAFETY: made of the same system call.
-        match unsafe { libc::getentropy(buf as *mut c_void, len) } {
-            -1 => (-1, errno()),
-            filled => (filled as isize, 0),
-        }
-    };
-    type Call<'a> = &'a (dyn Fn(usize, usize, u32) -> Answer + Sync);
-    let calls: [Call<'_>; 3] = [&getrandom, &syscall, &getentropy];
-    for (which, call) in calls.into_iter().enumerate() {
-        for (buf, len, flags) in [
-            (0, 16, 0),
-            (0, 0, 0),
-            (pages, 16, 0),
-            (pages, 16, 0x80),
-            (pages, 16, libc::GRND_RANDOM | libc::GRND_NONBLOCK),
-            (pages + 4096, 16, 0),
-            (pages + 4090, 16, 0),
-            (usize::MAX - 8, 4, 0),
-            (pages, 256, 0),
-            (pages, 257, 0),
-        ] {
-            let inside = in_fresh_world(1, || call(buf, len, flags));
-            let outside = call(buf, len, flags);
-            assert_eq!(
-                inside, outside,
-                "call {which} with {buf:#x}, {len}, {flags:#x}"
-            );
-        }
-    }
 }
 
 #[test]

@@ -109,14 +109,17 @@ fn the_clocks_are_libcs() {
 
 #[test]
 fn reading_the_clock_makes_no_system_call() {
-    // A system call is some ten times dearer than the vDSO. Ratios of the best of many: robust on
-    // a busy machine. Where libc itself has no vDSO the comparison is of equals.
     type ClockGettime = unsafe extern "C" fn(libc::clockid_t, *mut libc::timespec) -> i32;
+    unsafe extern "C" fn by_syscall(id: libc::clockid_t, time: *mut libc::timespec) -> i32 {
+        // SAFETY: a system call that checks its arguments.
+        unsafe { libc::syscall(libc::SYS_clock_gettime, id, time) as i32 }
+    }
     // SAFETY: libc's own function, with its signature.
     let libcs = unsafe {
         let found = libc::dlsym(libc::RTLD_NEXT, c"clock_gettime".as_ptr());
         std::mem::transmute::<*mut c_void, ClockGettime>(found)
     };
+    // The best of many rounds, which is the same on a busy machine.
     let best = |function: ClockGettime| {
         let of_one = || {
             let start = Instant::now();
@@ -127,12 +130,16 @@ fn reading_the_clock_makes_no_system_call() {
             }
             start.elapsed()
         };
-        (0..50).map(|_| of_one()).min().unwrap()
+        (0..100).map(|_| of_one()).min().unwrap()
     };
-    let (libcs, ours) = (best(libcs), best(libc::clock_gettime));
+    let (libcs, ours, syscall) = (best(libcs), best(libc::clock_gettime), best(by_syscall));
+    if libcs > syscall / 3 {
+        // This machine's clock cannot be read in user mode, by nobody.
+        return;
+    }
     assert!(
-        ours < libcs * 3,
-        "{ours:?} against libc's {libcs:?} for 1000 calls"
+        ours < syscall / 2,
+        "1000 readings: {ours:?}, by libc {libcs:?}, by system call {syscall:?}"
     );
 }
 

@@ -1,4 +1,4 @@
-//! Entering, nesting, suspending and leaving worlds. Small enough for valgrind.
+//! Entering, nesting, suspending and leaving worlds.
 #![cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
 
 mod world;
