@@ -4,7 +4,6 @@
 //! ```
 //! use std::time::Duration;
 //!
-//! # /*
 //! #[sim::test(seeds = 200)]
 //! async fn a_day_passes_at_once(sim: sim::Sim) {
 //!     event_loop::time::sleep(Duration::from_secs(86_400)).await;
@@ -26,5 +25,15 @@ pub use self::sim::{Host, Link, Sim};
 pub use config::Config;
 pub use from_world::FromWorld;
 pub use profile::{Profile, UnknownProfile};
-pub use run::once::{Run, run_once};
+pub use run::campaign::check;
+pub use run::once::{BadEntry, Run, record_once, replay_once, run_once};
+pub use run::outcome::Outcome;
+pub use sim_macros::test;
 pub use world::verdict::{Verdict, VerdictKind};
+
+/// What the attribute's expansion calls.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::run::campaign::run_test;
+    pub use crate::run::case::TestCase;
+}

@@ -18,6 +18,7 @@ use virtual_time::TimerKey;
 
 use crate::Profile;
 use crate::config::Config;
+use crate::run::panics;
 use crate::run::plan::Plan;
 use crate::trace::Kind;
 use crate::world::kernel::WALL_EPOCH;
@@ -87,7 +88,7 @@ impl Backend for SimLoop {
             .drive(self.host, "loop", Location::caller(), root)
         {
             Drive::Done => return Ok(()),
-            Drive::Panicked(payload) => resume_unwind(payload),
+            Drive::Panicked(payload, _) => resume_unwind(payload),
             Drive::Verdict => {}
         }
         let verdict = self
@@ -304,16 +305,22 @@ impl SimLoop {
 impl World {
     /// An error nobody took fails the run.
     fn unhandled(&self, context: &ErrorContext) {
-        let location = crate::run::panics::location_of(&context.error);
+        let (location, earlier) = (
+            panics::location_of(&context.error),
+            panics::before(&context.error),
+        );
         self.enter(|core| {
-            let first = core.ended.is_none();
+            if core.ended.is_some() {
+                return;
+            }
             let task = context.task.map(|id| core.describe(id));
             core.end(
                 VerdictKind::Unread,
                 format!("{}: {}", context.message, context.error),
             );
-            if let (true, Some(verdict)) = (first, &mut core.ended) {
+            if let Some(verdict) = &mut core.ended {
                 verdict.location = location;
+                verdict.earlier_panics = earlier;
                 verdict.task = task.or(verdict.task.take());
             }
         });

@@ -1,5 +1,14 @@
 //! Runs: one, many, and what is said of those that fail.
 
+mod artifacts;
+pub(crate) mod campaign;
+pub(crate) mod case;
+mod child;
 pub(crate) mod once;
+pub(crate) mod outcome;
 pub(crate) mod panics;
 pub(crate) mod plan;
+mod record;
+mod report;
+mod settings;
+mod watchdog;

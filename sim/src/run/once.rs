@@ -2,13 +2,17 @@
 
 use std::future::Future;
 use std::panic::Location;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::Config;
+use event_loop::backend::as_task;
+
 use crate::run::panics;
 use crate::run::plan::Plan;
 use crate::sim::Sim;
 use crate::trace::{JsonLines, Log, Timeline};
+pub use crate::world::entry::BadEntry;
 use crate::world::verdict::{Verdict, VerdictKind};
 use crate::world::{Drive, Remains, World};
 
@@ -32,7 +36,54 @@ where
     M: FnOnce(Sim) -> F,
     F: Future,
 {
-    run_plan(config, Plan::of_seed(seed), Location::caller(), main)
+    run_plan(
+        config,
+        Plan::of_seed(seed),
+        Location::caller(),
+        main,
+        |_| (),
+    )
+}
+
+/// [`run_once`], with the trace kept in full: see [`Run::timeline`] and [`Run::json_lines`].
+///
+/// Recording changes nothing about the run; its hash is the same.
+#[track_caller]
+pub fn record_once<M, F>(config: &Config, seed: u64, main: M) -> Run<F::Output>
+where
+    M: FnOnce(Sim) -> F,
+    F: Future,
+{
+    run_plan(
+        config,
+        Plan::of_seed(seed).recorded(),
+        Location::caller(),
+        main,
+        |_| (),
+    )
+}
+
+/// Makes the run that a list of entries describes, with the trace kept in full. `seed` decides
+/// entropy only.
+///
+/// Entries are what reports list: `TASK#WAKE+TIMES` passes a wake over, `TASK?LABEL#OCCURRENCE=VALUE`
+/// sets a choice; `;` joins them.
+///
+/// # Errors
+/// The part of `entries` that is none.
+#[track_caller]
+pub fn replay_once<M, F>(
+    config: &Config,
+    seed: u64,
+    entries: &str,
+    main: M,
+) -> Result<Run<F::Output>, BadEntry>
+where
+    M: FnOnce(Sim) -> F,
+    F: Future,
+{
+    let plan = Plan::of_entries(seed, entries.parse()?);
+    Ok(run_plan(config, plan, Location::caller(), main, |_| ()))
 }
 
 /// How a run went.
@@ -67,17 +118,46 @@ impl<T> Run<T> {
         self.log().map(JsonLines::new)
     }
 
+    /// The choices in which the run differs from a plain one, as [`replay_once`] reads them, if
+    /// it was recorded.
+    #[must_use]
+    pub fn entries(&self) -> Option<String> {
+        self.log().map(|_| self.remains.deviations.to_string())
+    }
+
+    pub(crate) fn without_value(self) -> Run<()> {
+        let Self {
+            value: _,
+            verdict,
+            hash,
+            polls,
+            events,
+            elapsed,
+            remains,
+        } = self;
+        Run {
+            value: None,
+            verdict,
+            hash,
+            polls,
+            events,
+            elapsed,
+            remains,
+        }
+    }
+
     pub(crate) fn log(&self) -> Option<&Log> {
         self.remains.log.as_deref()
     }
 }
 
-/// Makes the run of a plan.
-pub(crate) fn run_plan<M, F>(
+/// Makes the run of a plan. What `watch` returns is kept while the run lasts.
+pub(crate) fn run_plan<M, F, W>(
     config: &Config,
     plan: Plan,
     site: &'static Location<'static>,
     main: M,
+    watch: impl FnOnce(&Arc<World>) -> W,
 ) -> Run<F::Output>
 where
     M: FnOnce(Sim) -> F,
@@ -86,6 +166,7 @@ where
     panics::forget();
     let seed = plan.seed;
     let world = World::new(config, plan);
+    let _watched = watch(&world);
     world.add_host("main", site);
     let sim = Sim {
         world: world.clone(),
@@ -97,7 +178,9 @@ where
         let mut root = Box::pin(async { value = Some(main(sim).await) });
         match world.drive(0, "main", site, root.as_mut()) {
             Drive::Done | Drive::Verdict => {}
-            Drive::Panicked(payload) => world.panicked(VerdictKind::Panic, &*payload),
+            Drive::Panicked(payload, meta) => {
+                as_task(meta, || world.panicked(VerdictKind::Panic, &*payload));
+            }
         }
         // Its destructors run in the world, like its polls.
         world.inside(0, || drop(root));

@@ -62,6 +62,28 @@ pub(crate) fn location_of(text: &str) -> Option<String> {
     })
 }
 
+/// This thread's panics before the latest with this text, oldest first, as `file:line text`.
+pub(crate) fn before(text: &str) -> Vec<String> {
+    PANICS.with_borrow(|panics| {
+        let last = panics
+            .iter()
+            .rposition(|(known, _)| known == text)
+            .unwrap_or(panics.len());
+        panics[..last]
+            .iter()
+            .map(|(text, at)| format!("{at}  {}", first_line(text)))
+            .collect()
+    })
+}
+
+/// The first line of a text, marked if there are more.
+pub(crate) fn first_line(text: &str) -> String {
+    match text.split_once('\n') {
+        Some((first, _)) => format!("{first} …"),
+        None => text.to_owned(),
+    }
+}
+
 /// The text of a panic's payload.
 pub(crate) fn text_of(payload: &(dyn Any + Send)) -> String {
     let text = payload

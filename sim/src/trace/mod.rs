@@ -10,6 +10,7 @@ use virtual_time::Instant;
 
 pub use json::JsonLines;
 pub use text::Timeline;
+pub(crate) use text::first_difference;
 
 /// What kind of thing happened. The numbers go into the hash: they only ever grow.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -200,7 +201,7 @@ impl Trace {
 /// A folded multiplication: every bit of the input moves every bit of the output.
 #[inline]
 const fn fold(word: u64) -> u64 {
-    let product = (word as u128) * 0x9e37_79b9_7f4a_7c15_f39c_0c9b_u128;
+    let product = (word as u128) * 0x9e37_79b9_7f4a_7c15;
     (product as u64) ^ ((product >> 64) as u64)
 }
 

@@ -1,6 +1,8 @@
 //! The trace as a timeline to read: one line an event, stable enough to be a snapshot.
 
 use std::fmt;
+use std::fs;
+use std::path::Path;
 
 use super::{Event, Kind, Log};
 
@@ -90,4 +92,28 @@ impl fmt::Display for Line<'_> {
             _ => Ok(()),
         }
     }
+}
+
+/// Where two timelines in files begin to differ: the line before, and both lines. `None` if they
+/// are the same or cannot be read.
+pub(crate) fn first_difference(one: &Path, other: &Path) -> Option<Vec<String>> {
+    let (one, other) = (
+        fs::read_to_string(one).ok()?,
+        fs::read_to_string(other).ok()?,
+    );
+    let (one, other): (Vec<_>, Vec<_>) = (one.lines().collect(), other.lines().collect());
+    let length = one.len().max(other.len());
+    let at = (0..length).find(|&line| one.get(line) != other.get(line))?;
+    let line = |of: &[&str]| {
+        of.get(at)
+            .map_or("(the run is over)".to_owned(), |l| (*l).to_owned())
+    };
+    let before = at
+        .checked_sub(1)
+        .map(|before| format!("event {at} is the same:  {}", one[before]));
+    let differ = [
+        format!("one run goes on:     {}", line(&one)),
+        format!("the other goes on:   {}", line(&other)),
+    ];
+    Some(before.into_iter().chain(differ).collect())
 }

@@ -82,11 +82,6 @@ impl Choices {
         }
     }
 
-    /// Whether sites are told apart, so that [`choose`](Self::choose) needs the task's name.
-    pub(crate) fn keeps_sites(&self) -> bool {
-        self.sites.is_some()
-    }
-
     /// A value of `0..n`, 0 being what production would most likely do. `task` is asked for only
     /// where sites are kept.
     pub(crate) fn choose(

@@ -87,16 +87,22 @@ pub(crate) enum Step {
 impl Core {
     pub(crate) fn new(config: &Config, plan: Plan) -> Self {
         let seed = plan.seed;
-        let (mut choices, random) = match plan.source {
-            Source::Plain => (Choices::plain(seed, plan.record), false),
-            Source::Seeded => (Choices::seeded(seed, plan.record), true),
-            Source::Replayed(entries) => (Choices::replayed(seed, entries), false),
-        };
-        let ready = match (random, config.profile) {
-            (true, Profile::TokioCt) => Strategy::FifoByHost(FifoByHost::default()),
-            (true, Profile::TokioMt | Profile::Exact) => Strategy::Shuffled(Shuffled::default()),
-            (false, _) if choices.keeps_sites() => Strategy::Held(Held::default()),
-            (false, _) => Strategy::Fifo(Fifo::default()),
+        let (mut choices, ready) = match plan.source {
+            Source::Plain => (
+                Choices::plain(seed, plan.record),
+                Strategy::Fifo(Fifo::default()),
+            ),
+            Source::Seeded => {
+                let random = match config.profile {
+                    Profile::TokioCt => Strategy::FifoByHost(FifoByHost::default()),
+                    Profile::TokioMt | Profile::Exact => Strategy::Shuffled(Shuffled::default()),
+                };
+                (Choices::seeded(seed, plan.record), random)
+            }
+            Source::Replayed(entries) => (
+                Choices::replayed(seed, entries),
+                Strategy::Held(Held::default()),
+            ),
         };
         let mut trace = Trace::new(plan.record);
         let mut poll_cost = Duration::ZERO;
@@ -285,13 +291,11 @@ impl Core {
             _ => Vec::new(),
         };
         self.ended = Some(Box::new(Verdict {
-            kind,
-            message,
-            location: None,
             at_nanos: self.now.as_nanos(),
             event: self.trace.events(),
             task,
             blocked,
+            ..Verdict::new(kind, message)
         }));
     }
 

@@ -30,7 +30,7 @@ pub(crate) struct Entries {
 
 /// A text that is no list of entries.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct BadEntry(String);
+pub struct BadEntry(String);
 
 impl Entries {
     pub(crate) fn insert(&mut self, entry: Entry) {
@@ -50,11 +50,6 @@ impl Entries {
                     .insert(occurrence, value);
             }
         }
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.holds.values().map(BTreeMap::len).sum::<usize>()
-            + self.values.values().map(BTreeMap::len).sum::<usize>()
     }
 
     /// Every entry, in the order of tasks and sites.
@@ -102,6 +97,8 @@ impl fmt::Display for Entries {
         Ok(())
     }
 }
+
+impl std::error::Error for BadEntry {}
 
 impl FromStr for Entry {
     type Err = BadEntry;
@@ -200,7 +197,7 @@ mod tests {
     #[test]
     fn the_form_of_the_documentation_is_read() {
         let entries: Entries = "client~2#3+4; svc/conn?net.latency#2=7".parse().unwrap();
-        assert_eq!(entries.len(), 2);
+        assert_eq!(entries.iter().count(), 2);
         assert_eq!(entries.holds["client~2"][&3], 4);
     }
 

@@ -21,7 +21,7 @@ use std::future::Future;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::task::{Context, Poll, Wake, Waker};
 
 use event_loop::backend::{
@@ -50,6 +50,8 @@ pub(crate) struct World {
     polls: AtomicU64,
     recording: bool,
     profile: crate::Profile,
+    /// In a run that is recorded: where the task that is being polled was spawned.
+    polled: Mutex<Option<&'static Location<'static>>>,
 }
 
 /// How driving a world ended.
@@ -58,8 +60,8 @@ pub(crate) enum Drive {
     Done,
     /// A verdict has fallen.
     Verdict,
-    /// The root panicked.
-    Panicked(Box<dyn std::any::Any + Send>),
+    /// The root, which was this task, panicked.
+    Panicked(Box<dyn std::any::Any + Send>, TaskMeta),
 }
 
 /// What is left of a run.
@@ -87,6 +89,7 @@ impl World {
             polls: AtomicU64::new(0),
             recording,
             profile: config.profile,
+            polled: Mutex::new(None),
         })
     }
 
@@ -119,6 +122,12 @@ impl World {
 
     pub(crate) fn profile(&self) -> crate::Profile {
         self.profile
+    }
+
+    /// Where the task that is being polled was spawned, if the run is recorded; readable from any
+    /// thread.
+    pub(crate) fn polled_site(&self) -> Option<&'static Location<'static>> {
+        *self.polled.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Polls so far; readable from any thread.
@@ -249,12 +258,15 @@ impl World {
 
     /// Ends the run with a verdict; if its text is that of a panic, it also tells where.
     pub(crate) fn end(&self, kind: VerdictKind, message: String) {
-        let location = panics::location_of(&message);
+        let (location, earlier) = (panics::location_of(&message), panics::before(&message));
         self.enter(|core| {
-            let first = core.ended.is_none();
+            if core.ended.is_some() {
+                return;
+            }
             core.end(kind, message);
-            if let (true, Some(verdict)) = (first, &mut core.ended) {
+            if let Some(verdict) = &mut core.ended {
                 verdict.location = location;
+                verdict.earlier_panics = earlier;
             }
         });
     }
@@ -352,18 +364,24 @@ impl World {
                 Step::Poll(runnable) => {
                     let meta = *runnable.metadata();
                     entered.host(self, meta.host);
+                    if self.recording {
+                        self.note_polled(meta.site);
+                    }
                     if run_task(runnable) {
                         over = Some(meta.id);
                     }
                 }
                 Step::Root(meta) => {
                     entered.host(self, meta.host);
+                    if self.recording {
+                        self.note_polled(meta.site);
+                    }
                     let mut cx = Context::from_waker(root_waker);
                     let poll = || as_task(meta, || root.as_mut().poll(&mut cx));
                     match catch_unwind(AssertUnwindSafe(poll)) {
                         Ok(Poll::Pending) => {}
                         Ok(Poll::Ready(())) => return Drive::Done,
-                        Err(payload) => return Drive::Panicked(payload),
+                        Err(payload) => return Drive::Panicked(payload, meta),
                     }
                 }
                 Step::Drop(runnable) => {
@@ -376,6 +394,11 @@ impl World {
                 Step::End => return Drive::Verdict,
             }
         }
+    }
+
+    #[cold]
+    fn note_polled(&self, site: &'static Location<'static>) {
+        *self.polled.lock().unwrap_or_else(PoisonError::into_inner) = Some(site);
     }
 
     #[cold]

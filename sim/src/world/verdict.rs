@@ -75,6 +75,24 @@ pub struct Verdict {
     pub task: Option<String>,
     /// Who waits on what, a line each; only where nobody can go on.
     pub blocked: Vec<String>,
+    /// The panics of the run before this one, oldest first, a line each.
+    pub earlier_panics: Vec<String>,
+}
+
+impl Verdict {
+    /// A verdict of which nothing but its sentence is known.
+    pub(crate) fn new(kind: VerdictKind, message: String) -> Self {
+        Self {
+            kind,
+            message,
+            location: None,
+            at_nanos: 0,
+            event: 0,
+            task: None,
+            blocked: Vec::new(),
+            earlier_panics: Vec::new(),
+        }
+    }
 }
 
 impl Verdict {
