@@ -1,10 +1,11 @@
 //! How many echo round trips a second the network itself does: `cargo run --release --example
 //! echo_rate`. One request is under way per connection.
 
+use std::hint::black_box;
 use std::time::{Duration, Instant as Wall};
 
 use net_sim::drive::Pair;
-use net_sim::{Decide, Latency, LinkConfig, NetConfig, NetError, Site, SocketId};
+use net_sim::{Decide, Latency, LinkConfig, Net, NetConfig, NetError, Site, SocketId};
 
 const ROUND_TRIPS: u64 = 4_000_000;
 
@@ -38,6 +39,7 @@ fn main() {
         }
     }
     bulk(64 << 10);
+    worlds(1_000_000);
 }
 
 fn echo(name: &str, latency: Latency, connections: usize) {
@@ -106,6 +108,22 @@ fn bulk(chunk: usize) {
     println!(
         "bulk in chunks of {chunk}: {:.1} GB/s",
         moved as f64 / wall.elapsed().as_secs_f64() / 1e9
+    );
+}
+
+fn worlds(n: u32) {
+    let wall = Wall::now();
+    for _ in 0..n {
+        black_box(Net::new(NetConfig::default()));
+    }
+    println!("a fresh network: {:?}", wall.elapsed() / n);
+    let wall = Wall::now();
+    for _ in 0..n {
+        black_box(Pair::new(LinkConfig::default()).connected());
+    }
+    println!(
+        "one with two hosts and a connection: {:?}",
+        wall.elapsed() / n
     );
 }
 

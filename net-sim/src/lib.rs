@@ -52,7 +52,7 @@ mod tcp;
 pub use decide::{Decide, Plain};
 pub use error::{NetError, Result};
 pub use id::{HostId, SocketId};
-pub use link::{Latency, LinkConfig};
+pub use link::{Bandwidth, Latency, LinkConfig};
 pub use net::{Net, NetConfig};
 pub use readiness::Readiness;
 pub use site::Site;

@@ -1,15 +1,21 @@
-//! Links: how long a segment is under way from one host to another.
+//! Links: when what one host sends reaches another.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
+use virtual_time::Instant;
+
 use crate::{Decide, HostId, Site};
 
 /// How many entries a uniform latency has: fine enough to vary every order of arrival, coarse
 /// enough that a recorded choice stays a small number.
 const UNIFORM_STEPS: u64 = 32;
+
+/// What IPv4 and TCP put before the bytes of a segment. A large write is one segment here, and
+/// pays for one header.
+const HEADER: usize = 40;
 
 /// The time that a segment is under way, as a table from which each segment draws one entry.
 ///
@@ -113,23 +119,87 @@ impl Latency {
     }
 }
 
+/// How many bytes a link takes in a second.
+///
+/// ```
+/// use net_sim::Bandwidth;
+///
+/// assert_eq!(Bandwidth::from_megabits(100), Bandwidth::from_bytes(12_500_000));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Bandwidth {
+    bytes_per_second: u64,
+}
+
+impl Bandwidth {
+    /// So many bytes a second.
+    ///
+    /// # Panics
+    ///
+    /// If it is zero: that is no link at all.
+    #[must_use]
+    pub const fn from_bytes(per_second: u64) -> Self {
+        assert!(per_second > 0, "a link must take some bytes in a second");
+        Self {
+            bytes_per_second: per_second,
+        }
+    }
+
+    /// So many millions of bits a second, as networks are sold.
+    ///
+    /// # Panics
+    ///
+    /// If it is zero.
+    #[must_use]
+    pub const fn from_megabits(per_second: u64) -> Self {
+        Self::from_bytes(per_second.saturating_mul(125_000))
+    }
+
+    fn time_for(self, bytes: usize) -> Duration {
+        let nanos = bytes as u128 * 1_000_000_000 / u128::from(self.bytes_per_second);
+        Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+    }
+}
+
 /// What one direction between two hosts is like.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LinkConfig {
-    /// How long a segment is under way.
+    /// How long a segment is under way once it has left.
     pub latency: Latency,
+    /// How fast segments leave; those sent meanwhile wait their turn, of whichever connection
+    /// they are. `None` means that it takes no time.
+    pub bandwidth: Option<Bandwidth>,
 }
 
 impl LinkConfig {
     /// A link with this latency, and nothing else to it.
     #[must_use]
     pub const fn new(latency: Latency) -> Self {
-        Self { latency }
+        Self {
+            latency,
+            bandwidth: None,
+        }
+    }
+
+    /// The same with a bandwidth.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use net_sim::{Bandwidth, Latency, LinkConfig};
+    ///
+    /// let dsl = LinkConfig::new(Latency::constant(Duration::from_millis(15)))
+    ///     .with_bandwidth(Bandwidth::from_megabits(50));
+    /// # let _ = dsl;
+    /// ```
+    #[must_use]
+    pub fn with_bandwidth(mut self, bandwidth: Bandwidth) -> Self {
+        self.bandwidth = Some(bandwidth);
+        self
     }
 }
 
-/// A link without latency.
+/// A link that takes no time.
 impl Default for LinkConfig {
     fn default() -> Self {
         Self::new(Latency::ZERO)
@@ -150,8 +220,15 @@ impl LinkId {
 pub(crate) struct Links {
     default: LinkConfig,
     by_hosts: BTreeMap<(HostId, HostId), LinkId>,
+    links: Vec<Link>,
+}
+
+#[derive(Debug, Default)]
+struct Link {
     /// `None` means the default, whatever it is by then.
-    configs: Vec<Option<LinkConfig>>,
+    config: Option<LinkConfig>,
+    /// When all that was sent so far has left.
+    idle_at: Instant,
 }
 
 impl Links {
@@ -162,7 +239,7 @@ impl Links {
     pub(crate) fn set(&mut self, from: HostId, to: HostId, config: LinkConfig) {
         let link = self.between(from, to);
         if link != LinkId::LOOPBACK {
-            self.configs[link.0 as usize] = Some(config);
+            self.links[link.0 as usize].config = Some(config);
         }
     }
 
@@ -171,31 +248,44 @@ impl Links {
             return LinkId::LOOPBACK;
         }
         *self.by_hosts.entry((from, to)).or_insert_with(|| {
-            self.configs.push(None);
-            LinkId(self.configs.len() as u32 - 1)
+            self.links.push(Link::default());
+            LinkId(self.links.len() as u32 - 1)
         })
     }
 
-    /// How long the next segment is under way.
-    pub(crate) fn draw(&self, link: LinkId, decide: &mut dyn Decide) -> Duration {
-        match self.latency(link) {
-            Some(latency) => latency.draw(decide),
-            None => Duration::ZERO,
-        }
-    }
-
-    /// How long an acknowledgement is under way. These draw no choice of their own: there is
-    /// one for every segment, and what they can change, the moment at which a full buffer
-    /// takes bytes again, already follows from the segments' draws.
-    pub(crate) fn typical(&self, link: LinkId) -> Duration {
-        self.latency(link).map_or(Duration::ZERO, Latency::typical)
-    }
-
-    fn latency(&self, link: LinkId) -> Option<&Latency> {
+    /// When a segment of so many bytes that is sent now arrives.
+    pub(crate) fn send(
+        &mut self,
+        link: LinkId,
+        now: Instant,
+        bytes: usize,
+        decide: &mut dyn Decide,
+    ) -> Instant {
         if link == LinkId::LOOPBACK {
-            return None;
+            return now;
         }
-        let config = self.configs[link.0 as usize].as_ref();
-        Some(&config.unwrap_or(&self.default).latency)
+        let link = &mut self.links[link.0 as usize];
+        let config = link.config.as_ref().unwrap_or(&self.default);
+        let left = match config.bandwidth {
+            None => now,
+            Some(bandwidth) => {
+                link.idle_at = link.idle_at.max(now) + bandwidth.time_for(HEADER + bytes);
+                link.idle_at
+            }
+        };
+        left + config.latency.draw(decide)
+    }
+
+    /// When an acknowledgement that is sent now arrives.
+    ///
+    /// These draw no choice and take no bandwidth: there is one for every segment, and what
+    /// they can change, the moment at which a full buffer takes bytes again, already follows
+    /// from the segments' draws.
+    pub(crate) fn acknowledge(&self, link: LinkId, now: Instant) -> Instant {
+        if link == LinkId::LOOPBACK {
+            return now;
+        }
+        let config = self.links[link.0 as usize].config.as_ref();
+        now + config.unwrap_or(&self.default).latency.typical()
     }
 }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use net_sim::drive::Pair;
-use net_sim::{Latency, LinkConfig, Net, NetError, Plain};
+use net_sim::{How, Latency, LinkConfig, Net, NetError, Plain};
 use virtual_time::Instant;
 
 const MS: Duration = Duration::from_millis(1);
@@ -136,6 +136,21 @@ fn a_close_while_connecting_leaves_nothing_behind() {
         assert_eq!(pair.net.next_event(), None);
         assert_eq!(pair.accept(listener), Err(NetError::WouldBlock));
     }
+}
+
+#[test]
+fn a_shutdown_while_connecting_gives_the_connect_up() {
+    let mut pair = Pair::new(link(5 * MS));
+    let listener = pair.listen(80, 8).unwrap();
+    let client = pair.connect(80);
+    pair.step();
+    pair.shutdown(client, How::Write).unwrap();
+    assert_eq!(
+        pair.net.finish_connect(client),
+        Err(NetError::ConnectionReset)
+    );
+    pair.drive();
+    assert_eq!(pair.accept(listener), Err(NetError::WouldBlock));
 }
 
 #[test]

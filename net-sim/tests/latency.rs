@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use net_sim::drive::Pair;
-use net_sim::{Decide, Latency, LinkConfig, NetConfig, NetError, Site};
+use net_sim::{Bandwidth, Decide, Latency, LinkConfig, NetConfig, NetError, Site};
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -162,4 +162,56 @@ fn a_link_that_becomes_quick_does_not_let_bytes_pass_those_under_way() {
     pair.drive();
     assert_eq!(pair.read(server, 9), Ok(b"ab".to_vec()));
     assert_eq!(pair.read(server, 9), Ok(vec![]));
+}
+
+/// A million bytes a second: a microsecond for each.
+fn slow(latency: Duration) -> LinkConfig {
+    LinkConfig::new(Latency::constant(latency)).with_bandwidth(Bandwidth::from_bytes(1_000_000))
+}
+
+#[test]
+fn bytes_leave_one_after_the_other_through_a_narrow_link() {
+    let mut pair = Pair::new(slow(5 * MS));
+    let (client, server) = pair.connected();
+    let sent = pair.now;
+    pair.write(client, &[1; 960]).unwrap();
+    pair.write(client, &[2; 1_960]).unwrap();
+    pair.step();
+    assert_eq!(pair.now, sent + 6 * MS, "its header takes 40 bytes");
+    assert_eq!(pair.read(server, 9_999).unwrap(), [1; 960]);
+    pair.step();
+    assert_eq!(pair.now, sent + 8 * MS);
+    assert_eq!(pair.read(server, 9_999).unwrap(), [2; 1_960]);
+}
+
+#[test]
+fn connections_share_the_link_and_the_other_direction_has_its_own() {
+    let mut pair = Pair::new(slow(Duration::ZERO));
+    let (one, one_server) = pair.connected();
+    let (two, two_server) = pair.connected();
+    let sent = pair.now;
+    pair.write(one, &[1; 9_960]).unwrap();
+    pair.write(two, &[1; 4_960]).unwrap();
+    pair.write(one_server, &[1; 960]).unwrap();
+    let mut order = vec![];
+    while pair.step() {
+        let now = pair.now;
+        order.extend(pair.changed().iter().map(|(id, _)| (*id, now - sent)));
+    }
+    assert_eq!(
+        order,
+        [(one, MS), (one_server, 10 * MS), (two_server, 15 * MS)]
+    );
+}
+
+#[test]
+fn an_idle_link_owes_nothing() {
+    let mut pair = Pair::new(slow(Duration::ZERO));
+    let (client, server) = pair.connected();
+    pair.drive_until(pair.now + Duration::from_secs(1));
+    let sent = pair.now;
+    pair.write(client, &[1; 960]).unwrap();
+    pair.drive();
+    assert_eq!(pair.now, sent + MS);
+    assert_eq!(pair.net.readable_bytes(server), Ok(960));
 }

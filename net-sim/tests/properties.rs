@@ -192,7 +192,7 @@ impl<D: Decide> Run<D> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(500))]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(500) })]
 
     #[test]
     fn what_is_read_is_a_beginning_of_what_was_written(

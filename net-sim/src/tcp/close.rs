@@ -29,7 +29,7 @@ impl How {
 
 impl Net {
     /// Ends one direction of a connection, or both; the socket stays open. A listener whose
-    /// receiving side is shut stops listening.
+    /// receiving side is shut stops listening, and a connect that is not done is given up.
     ///
     /// # Errors
     ///
@@ -55,7 +55,14 @@ impl Net {
             State::Stream(conn, side) => (conn, side),
         };
         let conn = &mut self.conns[conn_id.index()];
-        if conn.is_over(side) || conn.is_opening() {
+        if conn.is_opening() {
+            // Linux disconnects the socket.
+            self.fail_connect(now, conn_id, NetError::ConnectionReset);
+            return Ok(());
+        }
+        if conn.is_over(side) {
+            // Linux wakes whoever waits even where it refuses.
+            self.changed(id);
             return Err(NetError::NotConnected);
         }
         if how.reads() {
@@ -136,6 +143,8 @@ impl Net {
             self.cut(now, id, side, decide);
         } else if !over {
             self.shut_sending(now, id, side, decide);
+        } else {
+            self.drop_inbound(id, side);
         }
         if self.conns[id.index()].end(side.other()).owner == Owner::Closed {
             // Nobody is left to see how what is still under way ends.

@@ -1,10 +1,17 @@
 //! TCP: connections, each with two ends and a pipe from either to the other.
+//!
+//! The way of a byte: `write` (stream) puts it into the ring of its [`Pipe`], the window lets it
+//! go (segment), its link says when it arrives, an event or the same call delivers it, the
+//! reader's socket joins the queue of changed ones, and `read` takes it out of the same ring.
+//! The acknowledgement goes back at that moment; the writer takes it when it next looks, and
+//! only if it waits for one is it an event.
 
 mod close;
 mod connect;
 mod listener;
 mod options;
 mod pipe;
+mod queue;
 mod segment;
 mod socket;
 mod stream;

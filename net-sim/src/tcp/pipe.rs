@@ -5,6 +5,8 @@ use std::io::IoSlice;
 
 use virtual_time::{Instant, TimerKey};
 
+use super::queue::Queue;
+
 /// A receiver tells of a wider window once it gained this much, or half its buffer: an Ethernet
 /// segment, as RFC 1122 section 4.2.3.3 asks against silly windows.
 const MIN_WINDOW_GAIN: u64 = 1_460;
@@ -19,6 +21,16 @@ pub(super) enum Cargo {
     Data(usize),
     Fin,
     Rst,
+}
+
+impl Cargo {
+    /// Bytes of the stream that it carries.
+    pub(super) const fn bytes(self) -> usize {
+        match self {
+            Self::Data(n) => n,
+            _ => 0,
+        }
+    }
 }
 
 /// The end of the stream, on its way behind the bytes.
@@ -64,8 +76,8 @@ pub(super) struct Pipe {
     send_buffer: usize,
     receive_buffer: usize,
 
-    flight: VecDeque<Segment>,
-    acks: VecDeque<Acknowledgement>,
+    flight: Queue<Segment>,
+    acks: Queue<Acknowledgement>,
     /// Nothing sent later arrives earlier: a stream's segments take the same way.
     last_arrival: Instant,
     last_ack: Instant,
@@ -92,8 +104,8 @@ impl Pipe {
             promised: receive_buffer as u64,
             send_buffer,
             receive_buffer,
-            flight: VecDeque::new(),
-            acks: VecDeque::new(),
+            flight: Queue::new(),
+            acks: Queue::new(),
             last_arrival: Instant::BEGIN,
             last_ack: Instant::BEGIN,
             arrival: None,
@@ -161,15 +173,15 @@ impl Pipe {
 
     /// When the next acknowledgement reaches the sender.
     pub(super) fn next_ack(&self) -> Option<Instant> {
-        self.acks.front().map(|ack| ack.at)
+        self.acks.first().map(|ack| ack.at)
     }
 
     /// Lets the sender know what has been acknowledged by `now`.
     pub(super) fn take_acks(&mut self, now: Instant) {
-        while let Some(&ack) = self.acks.front()
+        while let Some(&ack) = self.acks.first()
             && ack.at <= now
         {
-            self.acks.pop_front();
+            self.acks.pop();
             self.learn(ack.acked, ack.edge);
         }
     }
@@ -188,14 +200,14 @@ impl Pipe {
     }
 
     pub(super) fn push(&mut self, at: Instant, cargo: Cargo) {
-        if let Some(last) = self.flight.back_mut()
+        if let Some(last) = self.flight.last_mut()
             && last.at == at
             && let (Cargo::Data(n), Cargo::Data(more)) = (&mut last.cargo, cargo)
         {
             *n += more;
             return;
         }
-        self.flight.push_back(Segment { at, cargo });
+        self.flight.push(Segment { at, cargo });
     }
 
     /// When the next segment arrives.
@@ -203,13 +215,12 @@ impl Pipe {
         if self.held {
             return None;
         }
-        self.flight.front().map(|segment| segment.at)
+        self.flight.first().map(|segment| segment.at)
     }
 
     pub(super) fn pop_arrived(&mut self, now: Instant) -> Option<Cargo> {
         let due = self.next_arrival()? <= now;
-        due.then(|| self.flight.pop_front())?
-            .map(|segment| segment.cargo)
+        due.then(|| self.flight.pop())?.map(|segment| segment.cargo)
     }
 
     // The reader's side.
@@ -226,11 +237,12 @@ impl Pipe {
         self.arrived += n as u64;
     }
 
-    /// Takes what arrives where nobody will read it.
-    pub(super) fn discard_arrived(&mut self, n: usize) {
-        self.data_arrived(n);
-        self.ring.drain(..self.readable());
-        self.read = self.arrived;
+    /// Takes back what arrives where it is not wanted; what came before it stays.
+    pub(super) fn discard(&mut self, n: usize) {
+        let readable = self.readable();
+        self.ring.drain(readable..readable + n);
+        self.sent -= n as u64;
+        self.written -= n as u64;
     }
 
     pub(super) fn fin_arrived(&mut self) {
@@ -251,9 +263,9 @@ impl Pipe {
             acked: self.arrived,
             edge: self.promised,
         };
-        match self.acks.back_mut() {
+        match self.acks.last_mut() {
             Some(last) if last.at == ack.at => *last = ack,
-            _ => self.acks.push_back(ack),
+            _ => self.acks.push(ack),
         }
     }
 
@@ -287,18 +299,23 @@ impl Pipe {
         self.written = self.sent;
     }
 
-    /// Forgets everything under way and unread; nobody will ask for it.
-    pub(super) fn drop_all(&mut self) -> impl Iterator<Item = TimerKey> + use<> {
+    /// Forgets everything that has not arrived.
+    pub(super) fn drop_unarrived(&mut self) -> impl Iterator<Item = TimerKey> + use<> {
         let scheduled = self.scheduled();
-        self.ring = VecDeque::new();
-        self.flight = VecDeque::new();
-        self.acks = VecDeque::new();
-        self.read = self.written;
-        self.arrived = self.written;
-        self.sent = self.written;
+        self.ring.truncate(self.readable());
+        self.flight = Queue::new();
+        self.acks = Queue::new();
+        self.sent = self.arrived;
+        self.written = self.arrived;
         self.blocked = false;
         (self.arrival, self.ack) = (None, None);
         scheduled
+    }
+
+    /// Forgets what has arrived; only once nothing is behind it.
+    pub(super) fn drop_unread(&mut self) {
+        self.ring = VecDeque::new();
+        self.read = self.arrived;
     }
 
     pub(super) fn buffered(&self) -> usize {

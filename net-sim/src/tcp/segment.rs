@@ -51,8 +51,8 @@ impl Net {
         decide: &mut dyn Decide,
     ) {
         let end = self.conns[id.index()].end_mut(side);
-        let latency = self.links.draw(end.link, decide);
-        let at = end.out.in_order(now + latency);
+        let at = self.links.send(end.link, now, cargo.bytes(), decide);
+        let at = end.out.in_order(at);
         if at <= now && !end.out.is_busy() {
             self.deliver(now, id, side, cargo, decide);
         } else {
@@ -77,7 +77,7 @@ impl Net {
         decide: &mut dyn Decide,
     ) {
         let conn = &mut self.conns[id.index()];
-        let at = now + self.links.typical(conn.end(side).link);
+        let at = self.links.acknowledge(conn.end(side).link, now);
         conn.inbound_mut(side).acknowledge(now, at);
         self.acknowledged(now, id, side.other(), decide);
     }
@@ -135,11 +135,23 @@ impl Net {
         let end = conn.end_mut(side);
         end.reset = true;
         end.out.drop_unsent();
-        for key in conn.inbound_mut(side).drop_all() {
-            self.events.cancel(key);
-        }
+        self.drop_inbound(id, side);
         self.part(now, id, side);
         self.transmit(now, id, side, Cargo::Rst, decide);
+    }
+
+    /// Forgets what this side will not get any more: all that has not arrived, and all that has
+    /// if there is nobody to read it.
+    pub(super) fn drop_inbound(&mut self, id: ConnId, side: Side) {
+        let conn = &mut self.conns[id.index()];
+        let unheard = conn.end(side).owner == Owner::Closed;
+        let pipe = conn.inbound_mut(side);
+        for key in pipe.drop_unarrived() {
+            self.events.cancel(key);
+        }
+        if unheard {
+            pipe.drop_unread();
+        }
     }
 
     /// Queues a change for whoever holds an end.
@@ -187,7 +199,7 @@ impl Net {
         let conn = &mut self.conns[id.index()];
         let end = conn.end_mut(to);
         if end.reset {
-            conn.inbound_mut(to).discard_arrived(n);
+            conn.inbound_mut(to).discard(n);
             return;
         }
         // RFC 1122, section 4.2.2.13: data for which there is no reader any more is answered
@@ -197,7 +209,6 @@ impl Net {
                 end.error = Some(NetError::ConnectionReset);
             }
             let owner = end.owner;
-            conn.inbound_mut(to).discard_arrived(n);
             self.cut(now, id, to, decide);
             self.tell(owner);
             return;
@@ -248,10 +259,8 @@ impl Net {
                 NetError::ConnectionReset
             });
         }
-        for key in end.out.drop_all() {
-            self.events.cancel(key);
-        }
         let owner = end.owner;
+        self.drop_inbound(id, to.other());
         self.part(now, id, to);
         self.tell(owner);
     }
