@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+#[cfg(feature = "ours")]
+use crate::ours::Ours;
 use crate::peers::{Bach, Shuttle, Tokio};
 use crate::work::{self, LiveBytes, Work};
 
@@ -46,11 +48,17 @@ impl Contender {
     /// contender cannot do it.
     pub fn measure(self, work: Work, live_bytes: Option<LiveBytes>) -> Option<f64> {
         match self {
+            #[cfg(feature = "ours")]
+            Self::Ours(profile, picks) => {
+                work::measure(&Ours::new(profile, picks)?, work, live_bytes)
+            }
             Self::Tokio => work::measure(&Tokio::for_work(work), work, live_bytes),
             Self::Bach => work::measure(&Bach, work, live_bytes),
             Self::Shuttle(Picks::Random) => work::measure_untimed(&Shuttle::Random, work),
             Self::Shuttle(Picks::Pct3) => work::measure_untimed(&Shuttle::Pct3, work),
-            Self::Shuttle(Picks::Fifo) | Self::Madsim | Self::Ours(..) => None,
+            Self::Shuttle(Picks::Fifo) | Self::Madsim => None,
+            #[cfg(not(feature = "ours"))]
+            Self::Ours(..) => None,
         }
     }
 }

@@ -1,10 +1,12 @@
 //! Our loop and its peers, side by side: the rows of the table, their work and how it is measured.
 //!
-//! A library, because two binaries share it: one that measures time, and one whose allocator
-//! counts, which would cost the first some of its time.
+//! A library, because several binaries share it: the bench itself, which measures our loop; one
+//! with the peers alone; and one whose allocator counts, which would cost the others their time.
 
 pub mod contender;
 pub mod measure;
+#[cfg(feature = "ours")]
+pub mod ours;
 pub mod peers;
 pub mod report;
 pub mod rows;

@@ -11,6 +11,16 @@ use crate::work::{self, LiveBytes, Work};
 /// A figure, or why there is none.
 pub type Measured = Result<f64, String>;
 
+/// What a child does that is called with a work and a contender: its figure printed.
+pub fn answer_arguments(live_bytes: Option<LiveBytes>) -> ExitCode {
+    let mut arguments = std::env::args().skip(1);
+    let (Some(work), Some(contender)) = (arguments.next(), arguments.next()) else {
+        eprintln!("two arguments are needed, a work and a contender");
+        return ExitCode::from(2);
+    };
+    answer(&work, &contender, live_bytes)
+}
+
 /// What a child does: one work by one contender, its figure printed.
 pub fn answer(work: &str, contender: &str, live_bytes: Option<LiveBytes>) -> ExitCode {
     let figure = Work::named(work)
@@ -35,7 +45,8 @@ pub fn answer(work: &str, contender: &str, live_bytes: Option<LiveBytes>) -> Exi
 /// The binaries that children are started from.
 #[derive(Debug)]
 pub struct Bench {
-    timing: PathBuf,
+    ours: PathBuf,
+    peers: Result<PathBuf, String>,
     counting: Result<PathBuf, String>,
     madsim: Result<PathBuf, String>,
     madsim_counting: Result<PathBuf, String>,
@@ -48,15 +59,19 @@ impl Bench {
     ///
     /// When the path of this binary cannot be read.
     pub fn build() -> Result<Self, String> {
-        let timing = std::env::current_exe()
+        let ours = std::env::current_exe()
             .map_err(|error| format!("the path of this binary is unknown: {error}"))?;
-        let release = timing.parent().ok_or("this binary lies in no folder")?;
+        let release = ours.parent().ok_or("this binary lies in no folder")?;
         let target = release.parent().ok_or("the target folder has no parent")?;
         let here = Path::new(env!("CARGO_MANIFEST_DIR"));
 
         let mut counting = cargo_build(here, target);
         counting.args(["--bin", "counting"]);
         let counting = run(counting).map(|()| release.join("counting"));
+
+        let mut peers = cargo_build(here, target);
+        peers.args(["--bin", "peers", "--no-default-features"]);
+        let peers = run(peers).map(|()| release.join("peers"));
 
         let madsim_target = target.join("madsim-peer");
         let mut madsim = cargo_build(&here.join("madsim-peer"), &madsim_target);
@@ -69,7 +84,8 @@ impl Bench {
             counting,
             madsim_counting: madsim.clone().map(|folder| folder.join("madsim-counting")),
             madsim: madsim.map(|folder| folder.join("madsim-peer")),
-            timing,
+            ours,
+            peers,
         })
     }
 
@@ -115,11 +131,12 @@ impl Bench {
             (Contender::Madsim, false) => Command::new(self.madsim.as_ref()?),
             (Contender::Madsim, true) => Command::new(self.madsim_counting.as_ref()?),
             (_, true) => Command::new(self.counting.as_ref()?),
-            (_, false) => {
-                let mut command = Command::new(&self.timing);
+            (Contender::Ours(..), false) => {
+                let mut command = Command::new(&self.ours);
                 command.arg("measure");
                 command
             }
+            (_, false) => Command::new(self.peers.as_ref()?),
         };
         command.arg(work.name());
         if contender != Contender::Madsim {

@@ -53,7 +53,10 @@ impl Executor for Ours {
             self.first_seed + seed
         };
         let run = sim::run_once(&self.config, seed, main);
-        run.value.expect("the run came to its end")
+        match (run.value, run.verdict) {
+            (Some(value), None) => value,
+            (_, verdict) => panic!("the run should have come to its end: {verdict:?}"),
+        }
     }
 
     fn spawn<F>(future: F) -> Self::Handle<F::Output>
@@ -84,6 +87,6 @@ impl Clocked for Ours {
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        world.host(&name).spawn(future);
+        world.host(&name).spawn(future).detach();
     }
 }

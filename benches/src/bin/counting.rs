@@ -10,10 +10,5 @@ use cap::Cap;
 static HEAP: Cap<System> = Cap::new(System, usize::MAX);
 
 fn main() -> ExitCode {
-    let mut arguments = std::env::args().skip(1);
-    let (Some(work), Some(contender)) = (arguments.next(), arguments.next()) else {
-        eprintln!("usage: counting WORK CONTENDER");
-        return ExitCode::from(2);
-    };
-    measure::answer(&work, &contender, Some(|| HEAP.allocated()))
+    measure::answer_arguments(Some(|| HEAP.allocated()))
 }
