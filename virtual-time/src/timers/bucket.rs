@@ -140,9 +140,9 @@ impl Bucket {
         self.items.reserve_exact((self.items.len() / 2).max(4));
     }
 
+    /// Drops the cancelled items. Popped ones go too, having left the slab as well.
     #[cold]
     fn sweep<T>(&mut self, slab: &Slab<T>) {
-        self.items.drain(..self.popped);
         self.items.retain(|item| slab.contains(item.key));
         self.popped = 0;
         self.cancelled = 0;

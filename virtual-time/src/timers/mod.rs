@@ -4,7 +4,23 @@
 //! radix heap: the earliest slot is spread over finer ones relative to the earliest deadline in
 //! it, so that levels are skipped where timers are sparse, and nothing ever ticks.
 //!
-//! MEASURED
+//! Measured by `cargo run --release -p benches -- timers`, in nanoseconds per operation:
+//!
+//! | workload                                 |  timers | kept | lists | radix heap | 4-ary heap |
+//! |------------------------------------------|--------:|-----:|------:|-----------:|-----------:|
+//! | pop the first, insert one 1 ms to 1 s on |     100 |   42 |    35 |         84 |         44 |
+//! |                                          | 100,000 |   66 |    55 |        108 |        132 |
+//! |                                          |  10^7   |  288 |   568 |        159 |        837 |
+//! | the same in whole milliseconds           | 100,000 |   58 |    47 |         29 |        156 |
+//! | insert a far one and cancel it           | 100,000 |   14 |     5 |          5 |         10 |
+//!
+//! The rivals neither give memory back nor take a deadline that has passed. Giving it back by
+//! pages is most of what `kept` loses to `lists`, the same wheel with its timers in linked lists,
+//! while those are few; when they are many, every step along a list is a cache miss, and buckets
+//! that lie in one piece win by more than they lost. The radix heap has such buckets too, and
+//! with ties or enormous queues its fewer, larger ones do better still, but it moves a timer up
+//! to 64 times where the wheel moves it 11 times. The heap's cost grows with the queue. Digits of
+//! one to four bits instead of six were no faster.
 
 mod bucket;
 mod slab;
@@ -64,6 +80,14 @@ pub struct TimerKey {
 
 impl TimerKey {
     /// The key as a number, for tables that cannot name its type.
+    ///
+    /// ```
+    /// use virtual_time::{Instant, TimerKey, Timers};
+    ///
+    /// let mut timers = Timers::new();
+    /// let key = timers.insert(Instant::END, ());
+    /// assert_eq!(TimerKey::from_bits(key.to_bits()), Some(key));
+    /// ```
     #[must_use]
     pub const fn to_bits(self) -> NonZeroU64 {
         // The generation is not zero, so its half of the number never is.
