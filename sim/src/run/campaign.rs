@@ -125,6 +125,9 @@ where
         }
         if let Some(seed) = self.settings.seed {
             let account = self.run(Plan::of_seed(seed), None);
+            if account.verdict.is_none() {
+                self.check_determinism(seed, &account);
+            }
             return self.judge_single(seed, account);
         }
         self.look_into_lost_runs();
@@ -137,7 +140,7 @@ where
                 Mode::InProcess => {
                     let account = self.run(Plan::of_seed(seed), None);
                     if seed == 0 && account.verdict.is_none() {
-                        self.check_determinism(&account);
+                        self.check_determinism(seed, &account);
                     }
                     account.verdict.is_some().then_some(account)
                 }
@@ -311,13 +314,14 @@ where
         self.report(seed, &again, checked, vec![how])
     }
 
-    /// The plain run once more: a test that differs from itself cannot be replayed.
-    fn check_determinism(&self, first: &Account) {
-        let second = self.run(Plan::of_seed(0), None);
+    /// The run once more: a test that differs from itself cannot be replayed.
+    fn check_determinism(&self, seed: u64, first: &Account) {
+        let plan = || Plan::of_seed(seed);
+        let second = self.run(plan(), None);
         if second.agrees_with(first) {
             return;
         }
-        let third = self.run(Plan::of_seed(0), None);
+        let third = self.run(plan(), None);
         if third.agrees_with(&second) {
             eprintln!(
                 "sim: {}: the first run in a process differs from those after it: something is \
@@ -327,10 +331,10 @@ where
             );
             return;
         }
-        let folder = self.folder(0);
-        let account = self.run(Plan::of_seed(0), Some(&folder));
-        self.run(Plan::of_seed(0), Some(&folder.join("again")));
-        self.report_divergence(0, account, "two plain runs in this process")
+        let folder = self.folder(seed);
+        let account = self.run(plan(), Some(&folder));
+        self.run(plan(), Some(&folder.join("again")));
+        self.report_divergence(seed, account, "two runs in this process")
     }
 
     /// Two runs of one seed differ: that is the failure, whatever either of them did.

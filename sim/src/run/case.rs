@@ -26,9 +26,12 @@ impl TestCase {
     /// The command that runs this test and no other.
     pub(crate) fn command(&self) -> String {
         let path = self.path();
+        // Whoever runs an ignored test has asked for it, and must ask again.
+        let ignored = env::args().any(|arg| arg == "--ignored" || arg == "--include-ignored");
+        let ignored = if ignored { " --include-ignored" } else { "" };
         match self.cargo_target() {
-            Some(target) => format!("cargo test {target} -- --exact {path}"),
-            None => format!("{} --exact {path}", program().display()),
+            Some(target) => format!("cargo test {target} -- --exact {path}{ignored}"),
+            None => format!("{} --exact {path}{ignored}", program().display()),
         }
     }
 

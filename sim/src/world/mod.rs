@@ -276,6 +276,11 @@ impl World {
         {
             let _gate = interpose::enter(self.clone());
             let _quiet = panics::Quiet::begin();
+            self.core(|core| {
+                if let Some(recording) = &mut core.recording {
+                    recording.over(&mut core.choices, core.trace.names());
+                }
+            });
             self.drop_tasks();
             let loops = self.core(|core| {
                 core.hosts

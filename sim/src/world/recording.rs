@@ -133,6 +133,18 @@ impl Recording {
         }
     }
 
+    /// The run is over: what is still queued was passed over to the end.
+    pub(crate) fn over(&mut self, choices: &mut Choices, names: Option<&mut Names>) {
+        let Some(names) = names else { return };
+        for (serial, passed) in std::mem::take(&mut self.queued).into_values() {
+            if let (Some(name), Some(&wake)) = (names.tasks.get(&serial), self.wakes.get(&serial))
+                && passed > 0
+            {
+                choices.hold(&name.text, wake, passed);
+            }
+        }
+    }
+
     pub(crate) fn finished(&mut self, serial: u64) {
         self.waits.remove(&serial);
         self.wakes.remove(&serial);
