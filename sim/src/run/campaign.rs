@@ -372,6 +372,8 @@ where
             .split_once("SIM_SEED=")
             .and_then(|(_, seed)| parse_seed(seed.trim()));
         if let (Some(seed), Some(_)) = (seed, self.case) {
+            #[cfg(unix)]
+            record::reported_for(std::os::unix::process::parent_id(), self.name);
             let lost = Account::lost(VerdictKind::Abort, String::new(), 0);
             self.judge(seed, lost, Mode::ProcessPerSeed);
         }
@@ -471,6 +473,7 @@ where
                     files: None,
                     notes: vec!["the process ends here, for the poll cannot be stopped".to_owned()],
                 };
+                record::reported_here(&name);
                 // Past libtest's capture, which dies with the process.
                 let _ = write!(std::io::stderr(), "{report}");
                 std::process::exit(101);

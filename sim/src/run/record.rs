@@ -87,6 +87,27 @@ impl Drop for Record {
     }
 }
 
+/// The seed that this test is at has been reported: nobody needs to look into it again. For the
+/// process that is about to end on it.
+pub(crate) fn reported_here(test: &str) {
+    strike(&folder().join(std::process::id().to_string()), name_hash(test));
+}
+
+/// The same, for the process that was started by the crash of `process`.
+pub(crate) fn reported_for(process: u32, test: &str) {
+    strike(&folder().join(process.to_string()), name_hash(test));
+}
+
+fn strike(path: &Path, test: u64) {
+    let Ok(mut bytes) = fs::read(path) else { return };
+    for record in bytes.chunks_exact_mut(SIZE) {
+        if decode(record).is_some_and(|(of, _)| of == test) {
+            record.copy_from_slice(&encode(Phase::Over, test, 0));
+        }
+    }
+    let _ = fs::write(path, bytes);
+}
+
 /// The seeds of this test that were under way in processes that are gone. Each is told once.
 pub(crate) fn lost_seeds(test: &str) -> Vec<u64> {
     lost_seeds_in(&folder(), name_hash(test), process_is_alive)
@@ -222,6 +243,17 @@ mod tests {
         assert_eq!(lost_seeds_in(&folder, mine, |_| false), []);
         assert_eq!(lost_seeds_in(&folder, other, |_| false), [8]);
         assert!(!folder.join("4711").exists());
+        fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn a_seed_that_was_reported_is_not_lost() {
+        let folder = scratch("reported");
+        let records = [encode(Phase::Running, 1, 7), encode(Phase::Running, 2, 8)];
+        fs::write(folder.join("4711"), records.concat()).unwrap();
+        strike(&folder.join("4711"), 1);
+        assert_eq!(lost_seeds_in(&folder, 1, |_| false), []);
+        assert_eq!(lost_seeds_in(&folder, 2, |_| false), [8]);
         fs::remove_dir_all(&folder).unwrap();
     }
 
