@@ -1,4 +1,5 @@
-//! Our loop and its peers, side by side: the rows of the table, their work and how it is measured.
+//! Our loop and its peers, side by side: the rows of the table, their work and how it is measured;
+//! and the queues of pending timers.
 //!
 //! A library, because several binaries share it: the bench itself, which measures our loop; one
 //! with the peers alone; and one whose allocator counts, which would cost the others their time.
@@ -10,4 +11,5 @@ pub mod ours;
 pub mod peers;
 pub mod report;
 pub mod rows;
+pub mod timers;
 pub mod work;

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use benches::{measure, report};
+use benches::{measure, report, timers};
 use clap::{Parser, Subcommand};
 
 #[derive(Parser)]
@@ -28,6 +28,12 @@ enum Bench {
         /// How many children each figure is the median of
         #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u8).range(1..))]
         rounds: u8,
+    },
+    /// Queues of pending timers: the wheel, and what it was chosen over
+    Timers {
+        /// JSON instead of a table
+        #[arg(long)]
+        json: bool,
     },
     /// What a child process does
     #[command(hide = true)]
@@ -61,6 +67,10 @@ fn main() -> ExitCode {
                     ExitCode::from(2)
                 }
             }
+        }
+        Bench::Timers { json } => {
+            timers::run(json);
+            ExitCode::SUCCESS
         }
         Bench::Measure { work, contender } => measure::answer(&work, &contender, None),
     }
