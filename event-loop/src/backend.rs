@@ -3,22 +3,34 @@
 //! Nothing here is for applications, and nothing here is under the crate's promise of stability.
 #![doc(hidden)]
 
+use std::fmt;
 use std::future::Future;
 use std::io;
 use std::net::{IpAddr, Shutdown, SocketAddr};
 use std::panic::Location;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Poll, Waker};
 use std::time::SystemTime;
 
-pub use async_task::Runnable;
-
 pub use crate::callback::Driver;
-pub use crate::context::{EnterGuard, as_task, current_task, drop_task, run_task};
+pub use crate::context::{EnterGuard, Polled, as_task, current_task, drop_task, run_task};
 use crate::time::Instant;
 use crate::{Closed, Description, ErrorContext, TaskId};
 
-/// What a task carries in its own allocation; the backend fills it in [`Backend::admit`].
+/// A task of a backend that can run.
+pub struct Runnable(pub(crate) async_task::Runnable<Head>);
+
+/// What a task carries in its own allocation.
+///
+/// The backend is in here, and not in a closure that schedules the task, because a schedule
+/// function without captures saves async-task two atomic operations a wake.
+pub(crate) struct Head {
+    pub(crate) meta: TaskMeta,
+    pub(crate) backend: Arc<dyn Backend>,
+}
+
+/// Who a task is; the backend says so in [`Backend::admit`].
 #[derive(Clone, Copy, Debug)]
 pub struct TaskMeta {
     /// The stable identity in traces, and its place in the backend's table.
@@ -63,10 +75,12 @@ pub trait Backend: Send + Sync + 'static {
         name: Option<&str>,
         site: &'static Location<'static>,
     ) -> Result<TaskMeta, Closed>;
-    /// Takes the new task, to be polled first when its turn comes.
-    fn start(&self, runnable: Runnable<TaskMeta>);
-    /// A wake.
-    fn schedule(&self, runnable: Runnable<TaskMeta>, woken_while_running: bool);
+    /// Takes the new task, to be polled first when its turn comes. Gives it back, to be dropped,
+    /// if the loop was closed.
+    fn start(&self, runnable: Runnable) -> Option<Runnable>;
+    /// A wake, but for that of a task by its own poll: see [`Polled::Woken`]. Gives the task back,
+    /// to be dropped, if the loop was closed. Calls no code of the task's.
+    fn schedule(&self, runnable: Runnable) -> Option<Runnable>;
     /// Drops the task's future at its next turn, without polling it.
     fn abort(&self, task: TaskId);
     /// Asks the task to finish.
@@ -122,4 +136,25 @@ pub trait Backend: Send + Sync + 'static {
     fn nodelay(&self, socket: SocketKey) -> io::Result<bool>;
     /// How close treats what was not sent: zero resets.
     fn set_linger(&self, socket: SocketKey, linger: Option<std::time::Duration>) -> io::Result<()>;
+}
+
+impl Runnable {
+    /// Who the task is.
+    #[inline]
+    #[must_use]
+    pub fn meta(&self) -> &TaskMeta {
+        &self.0.metadata().meta
+    }
+
+    /// A waker of the task.
+    #[must_use]
+    pub fn waker(&self) -> Waker {
+        self.0.waker()
+    }
+}
+
+impl fmt::Debug for Runnable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Runnable({})", self.meta().id)
+    }
 }

@@ -6,11 +6,11 @@ use std::marker::PhantomData;
 use std::panic::Location;
 use std::sync::Arc;
 
-use async_task::Runnable;
+use async_task::ScheduleInfo;
 
-use crate::backend::TaskMeta;
+use crate::backend::{Head, Runnable, TaskMeta};
 use crate::production::task::TokioTask;
-use crate::{Closed, EventLoop, LoopError, NoCurrentLoop, TaskHandle};
+use crate::{Closed, EventLoop, LoopError, NoCurrentLoop, TaskHandle, TaskId};
 
 /// A run under way on this thread.
 #[derive(Clone, Copy)]
@@ -23,6 +23,8 @@ struct Context {
     run: Cell<Option<RunMark>>,
     world_task: Cell<Option<TaskMeta>>,
     finished: Cell<bool>,
+    /// The world's task that is being polled, woken by its own poll.
+    woken: Cell<Option<Runnable>>,
     tokio_task: RefCell<Option<Arc<TokioTask>>>,
 }
 
@@ -33,6 +35,7 @@ thread_local! {
             run: Cell::new(None),
             world_task: Cell::new(None),
             finished: Cell::new(false),
+            woken: Cell::new(None),
             tokio_task: RefCell::new(None),
         }
     };
@@ -108,7 +111,10 @@ pub struct EnterGuard {
 }
 
 impl EnterGuard {
-    pub(crate) fn new(ev: EventLoop) -> Self {
+    /// Makes `ev` current.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn new(ev: EventLoop) -> Self {
         let previous = CONTEXT.with(|context| context.current.replace(Some(ev)));
         Self {
             previous,
@@ -144,14 +150,31 @@ pub(crate) fn set_run_mark(mark: Option<RunMark>) -> Option<RunMark> {
     CONTEXT.with(|context| context.run.replace(mark))
 }
 
-/// Polls a world's task once as the current task; true if it finished.
-pub fn run_task(runnable: Runnable<TaskMeta>) -> bool {
+/// What a poll of a world's task has come to.
+#[derive(Debug)]
+pub enum Polled {
+    /// The task waits.
+    Pending,
+    /// The task was woken by its own poll: a wake that the backend has yet to queue.
+    Woken(Runnable),
+    /// The task has ended.
+    Finished(TaskId),
+}
+
+/// Polls a world's task once as the current task.
+#[inline]
+pub fn run_task(runnable: Runnable) -> Polled {
     CONTEXT.with(|context| {
-        let _leave = LeaveTask(context);
-        context.world_task.set(Some(*runnable.metadata()));
-        context.finished.set(false);
-        runnable.run();
-        context.finished.get()
+        let meta = *runnable.meta();
+        let _leave = LeaveTask::enter(context, meta);
+        runnable.0.run();
+        if let Some(runnable) = context.woken.take() {
+            Polled::Woken(runnable)
+        } else if context.finished.replace(false) {
+            Polled::Finished(meta.id)
+        } else {
+            Polled::Pending
+        }
     })
 }
 
@@ -159,27 +182,62 @@ pub fn run_task(runnable: Runnable<TaskMeta>) -> bool {
 /// [`Runnable`].
 pub fn as_task<R>(meta: TaskMeta, f: impl FnOnce() -> R) -> R {
     CONTEXT.with(|context| {
-        let _leave = LeaveTask(context);
-        context.world_task.set(Some(meta));
+        let _leave = LeaveTask::enter(context, meta);
         f()
     })
 }
 
 /// Drops a world's task, its future first, as the current task.
-pub fn drop_task(runnable: Runnable<TaskMeta>) {
+pub fn drop_task(runnable: Runnable) {
     CONTEXT.with(|context| {
-        let _leave = LeaveTask(context);
-        context.world_task.set(Some(*runnable.metadata()));
+        let _leave = LeaveTask::enter(context, *runnable.meta());
         drop(runnable);
     });
 }
 
-/// Even if a destructor panics, no task is current afterwards.
-struct LeaveTask<'a>(&'a Context);
+/// A wake of a world's task, from wherever it comes.
+pub(crate) fn schedule_task(runnable: async_task::Runnable<Head>, info: ScheduleInfo) {
+    let mut task = Some(Runnable(runnable));
+    let refused = CONTEXT.try_with(|context| {
+        if info.woken_while_running {
+            // We are at the end of its poll, which `run_task` is about to leave.
+            context.woken.set(task.take());
+            return None;
+        }
+        // Mostly a task is woken where its loop is current: then no reference is counted.
+        let current = context.current.borrow();
+        let backend = current.as_ref()?.backend()?;
+        if Arc::ptr_eq(backend, &task.as_ref()?.0.metadata().backend) {
+            return backend.schedule(task.take()?);
+        }
+        None
+    });
+    // Its destructors may make another loop current, so they run after the borrow.
+    drop(refused);
+    if let Some(task) = task {
+        let backend = task.0.metadata().backend.clone();
+        drop(backend.schedule(task));
+    }
+}
+
+/// Even if a destructor panics, the task is not current afterwards.
+struct LeaveTask<'a> {
+    context: &'a Context,
+    outer: Option<TaskMeta>,
+}
+
+impl<'a> LeaveTask<'a> {
+    #[inline]
+    fn enter(context: &'a Context, meta: TaskMeta) -> Self {
+        let outer = context.world_task.replace(Some(meta));
+        Self { context, outer }
+    }
+}
 
 impl Drop for LeaveTask<'_> {
+    #[inline]
     fn drop(&mut self) {
-        self.0.world_task.set(None);
+        self.context.world_task.set(self.outer);
     }
 }
 

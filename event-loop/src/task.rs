@@ -11,10 +11,10 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use async_task::{FallibleTask, ScheduleInfo, WithInfo};
+use async_task::{FallibleTask, WithInfo};
 use pin_project_lite::pin_project;
 
-use crate::backend::{Backend, Runnable, TaskMeta, current_task};
+use crate::backend::{Backend, Head, Runnable, current_task};
 use crate::exception::panic_text;
 use crate::handle::Inner;
 use crate::production::task::TokioTaskHandle;
@@ -30,7 +30,7 @@ where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
-    context::expect_current().spawn(future)
+    spawn_here(None, Location::caller(), future)
 }
 
 /// Starts a task with a name on the current loop.
@@ -43,7 +43,7 @@ where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
-    context::expect_current().spawn_named(name, future)
+    spawn_here(Some(name), Location::caller(), future)
 }
 
 /// Lets every other task that can run go first, once.
@@ -159,7 +159,7 @@ pub struct TaskHandle<T> {
 enum Repr<T> {
     Tokio(TokioTaskHandle<T>),
     World {
-        task: FallibleTask<Output<T>, TaskMeta>,
+        task: FallibleTask<Output<T>, Head>,
         id: TaskId,
         backend: Arc<dyn Backend>,
     },
@@ -495,22 +495,63 @@ where
 {
     let repr = match &ev.shared.inner {
         Inner::Tokio(tokio) => Repr::Tokio(tokio.spawn(ev, name, site, future)?),
-        Inner::Other(backend) => {
-            let meta = backend.admit(name, site)?;
-            let to = backend.clone();
-            let schedule = WithInfo(move |runnable: Runnable<TaskMeta>, info: ScheduleInfo| {
-                to.schedule(runnable, info.woken_while_running);
-            });
-            let (runnable, task) = async_task::Builder::new()
-                .metadata(meta)
-                .spawn(|_| Caught::new(future), schedule);
-            backend.start(runnable);
-            Repr::World {
-                task: task.fallible(),
-                id: meta.id,
-                backend: backend.clone(),
-            }
-        }
+        Inner::Other(backend) => spawn_admitted(admit(backend, name, site)?, future),
     };
     Ok(TaskHandle { repr })
+}
+
+/// Starts a task on the current loop, as an ambient function does.
+#[track_caller]
+fn spawn_here<F>(
+    name: Option<&str>,
+    site: &'static Location<'static>,
+    future: F,
+) -> TaskHandle<F::Output>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    // The future is built, or dropped, with the current loop free to be changed by its code.
+    let admitted = context::with_current(|ev| match ev?.backend() {
+        Some(backend) => Some(admit(backend, name, site)),
+        None => None,
+    });
+    match admitted {
+        Some(Ok(head)) => TaskHandle {
+            repr: spawn_admitted(head, future),
+        },
+        Some(Err(Closed)) => TaskHandle::closed(),
+        None => spawn_on(&context::expect_current(), name, site, future)
+            .unwrap_or_else(|Closed| TaskHandle::closed()),
+    }
+}
+
+fn admit(
+    backend: &Arc<dyn Backend>,
+    name: Option<&str>,
+    site: &'static Location<'static>,
+) -> Result<Head, Closed> {
+    Ok(Head {
+        meta: backend.admit(name, site)?,
+        backend: backend.clone(),
+    })
+}
+
+fn spawn_admitted<F>(head: Head, future: F) -> Repr<F::Output>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    let id = head.meta.id;
+    let backend = head.backend.clone();
+    let (runnable, task) = async_task::Builder::new()
+        .metadata(head)
+        .spawn(|_| Caught::new(future), WithInfo(context::schedule_task));
+    // A task of a loop that was closed meanwhile is dropped here.
+    drop(backend.start(Runnable(runnable)));
+    Repr::World {
+        task: task.fallible(),
+        id,
+        backend,
+    }
 }

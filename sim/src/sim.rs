@@ -211,8 +211,8 @@ impl Link<'_> {
         let config = LinkConfig::new(Latency::uniform(range));
         self.sim.world.core(|core| {
             let [a, b] = self.ends.map(|end| core.net_host(end));
-            core.net.set_link(a, b, config.clone());
-            core.net.set_link(b, a, config);
+            core.net().set_link(a, b, config.clone());
+            core.net().set_link(b, a, config);
         });
         self
     }

@@ -132,16 +132,12 @@ impl Backend for SimLoop {
             .ok_or(Closed)
     }
 
-    fn start(&self, runnable: Runnable<TaskMeta>) {
-        let waker = runnable.waker();
-        let id = runnable.metadata().id;
-        self.world.enter(|core| core.tasks.set_waker(id, waker));
-        self.world.schedule(runnable);
+    fn start(&self, runnable: Runnable) -> Option<Runnable> {
+        self.world.start(runnable)
     }
 
-    #[inline]
-    fn schedule(&self, runnable: Runnable<TaskMeta>, _woken_while_running: bool) {
-        self.world.schedule(runnable);
+    fn schedule(&self, runnable: Runnable) -> Option<Runnable> {
+        self.world.schedule(runnable)
     }
 
     fn abort(&self, task: TaskId) {
@@ -204,19 +200,26 @@ impl Backend for SimLoop {
         let Some(key) = TimerKey::from_bits(timer.0) else {
             return true;
         };
-        let fresh = waker.clone();
-        let outcome = self.world.enter(|core| {
-            if core.closed {
-                return (false, Some(fresh));
-            }
-            match core.timers.get_mut(key) {
-                None => (true, Some(fresh)),
-                Some(known) if known.will_wake(&fresh) => (false, Some(fresh)),
-                Some(known) => (false, Some(std::mem::replace(known, fresh))),
-            }
+        let state = self.world.enter(|core| match core.timers.get_mut(key) {
+            _ if core.closed => TimerState::Pending,
+            None => TimerState::Fired,
+            Some(known) if known.will_wake(waker) => TimerState::Pending,
+            Some(_) => TimerState::PendingForAnother,
         });
-        // Whatever waker is left over is dropped here, with the core closed.
-        outcome.is_some_and(|(fired, _)| fired)
+        match state {
+            Some(TimerState::Fired) => true,
+            Some(TimerState::Pending) | None => false,
+            Some(TimerState::PendingForAnother) => {
+                // Cloned here, and the replaced one dropped here, with the core closed.
+                let fresh = waker.clone();
+                let unused = self.world.enter(|core| match core.timers.get_mut(key) {
+                    Some(known) => std::mem::replace(known, fresh),
+                    None => fresh,
+                });
+                drop(unused);
+                false
+            }
+        }
     }
 
     fn timer_cancel(&self, timer: TimerId) {
@@ -293,6 +296,13 @@ impl Backend for SimLoop {
         self.world
             .ask_socket(socket, |net, id| net.set_linger(id, linger))
     }
+}
+
+enum TimerState {
+    Fired,
+    Pending,
+    /// It would wake somebody else than who asks.
+    PendingForAnother,
 }
 
 impl SimLoop {

@@ -43,7 +43,7 @@ impl World {
     ) -> io::Result<SocketKey> {
         self.call(|core| {
             let host = core.net_host(host);
-            let id = core.net.tcp_socket(host);
+            let id = core.net().tcp_socket(host);
             let listening = core.with_net(|net, now, _| {
                 // As tokio's listeners do.
                 net.set_reuse_addr(id, true)?;
@@ -54,7 +54,7 @@ impl World {
                 let _ = core.with_net(|net, now, decide| net.close(now, id, decide));
                 return Err(error.into());
             }
-            let port = core.net.local_addr(id).map_or(0, |addr| addr.port());
+            let port = core.net().local_addr(id).map_or(0, |addr| addr.port());
             core.trace
                 .event(core.now, Kind::Listen, current_serial(), u64::from(port));
             Ok(key(core.sockets.insert(id)))
@@ -64,7 +64,7 @@ impl World {
     pub(crate) fn tcp_connect(&self, host: u32, addr: SocketAddr) -> io::Result<SocketKey> {
         self.call(|core| {
             let host = core.net_host(host);
-            let id = core.net.tcp_socket(host);
+            let id = core.net().tcp_socket(host);
             core.trace
                 .event(core.now, Kind::Connect, current_serial(), id.serial());
             match core.with_net(|net, now, decide| net.connect(now, id, addr, decide)) {
@@ -83,7 +83,7 @@ impl World {
             Interest::Write,
             waker,
             Wait::Connect,
-            |core, id| match core.net.finish_connect(id) {
+            |core, id| match core.net().finish_connect(id) {
                 Err(NetError::InProgress) => Err(NetError::WouldBlock),
                 outcome => {
                     core.trace
@@ -172,7 +172,7 @@ impl World {
     ) -> io::Result<R> {
         self.call(|core| {
             let id = socket_id(core, socket)?;
-            Ok(f(&mut core.net, id)?)
+            Ok(f(core.net(), id)?)
         })
     }
 

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
-use event_loop::backend::{Runnable, TaskMeta, current_task};
+use event_loop::backend::{Polled, Runnable, TaskMeta, current_task};
 use event_loop::{EventLoop, TaskId};
-use net_sim::Net;
+use net_sim::{LinkConfig, Net};
 use virtual_time::{Instant, Timers};
 
 use super::choices::{Choices, Domain};
@@ -45,7 +45,10 @@ pub(crate) struct Core {
     pub(crate) timers: Timers<Waker>,
     ready: Strategy,
     pub(crate) tasks: TaskTable,
-    pub(crate) net: Net,
+    /// Made when somebody first asks for it.
+    net: Option<Box<Net>>,
+    /// What links are like that nobody configured.
+    link: LinkConfig,
     pub(crate) sockets: Sockets,
     pub(crate) choices: Choices,
     pub(crate) trace: Trace,
@@ -58,7 +61,10 @@ pub(crate) struct Core {
     rounds_timers: bool,
     poll_cost: Duration,
     polls: u64,
-    polls_at_once: u64,
+    /// How many polls there had been when time passed last.
+    polls_before: u64,
+    /// After this many polls somebody has to look at the limits.
+    look_at: u64,
     pub(crate) ended: Option<Box<Verdict>>,
     pub(crate) closed: bool,
 }
@@ -74,10 +80,10 @@ pub(crate) struct Host {
 
 /// What the driver does next, with the core closed.
 pub(crate) enum Step {
-    Poll(Runnable<TaskMeta>),
-    Root(TaskMeta),
+    Poll(Runnable),
+    Root,
     /// A task that was aborted.
-    Drop(Runnable<TaskMeta>),
+    Drop(Runnable),
     /// The wakers that were put into the buffer.
     Wake,
     /// A verdict has fallen.
@@ -112,15 +118,15 @@ impl Core {
             trace.choice(Instant::BEGIN, 0, "world.poll_cost", drawn);
             poll_cost = POLL_COSTS[drawn as usize];
         }
-        let mut net = Net::default();
-        net.set_default_link(config.link.clone());
+        let limits = config.limits;
         Self {
             now: Instant::BEGIN,
             next_due: Instant::END,
             timers: Timers::new(),
             ready,
             tasks: TaskTable::default(),
-            net,
+            net: None,
+            link: config.link.clone(),
             sockets: Sockets::default(),
             recording: plan.record.then(Box::default),
             choices,
@@ -128,22 +134,26 @@ impl Core {
             hosts: Vec::new(),
             root: None,
             root_queued: false,
-            limits: config.limits,
+            limits,
             rounds_timers: config.profile.rounds_timers(),
             poll_cost,
             polls: 0,
-            polls_at_once: 0,
+            polls_before: 0,
+            look_at: PATIENCE.min(limits.polls),
             ended: None,
             closed: false,
         }
     }
 
-    /// What to do next. `over` is the task whose poll has just finished it; wakers to be used with
-    /// the core closed go into `wakes`.
+    /// What to do next. `polled` is what the last poll came to; wakers to be used with the core
+    /// closed go into `wakes`.
     #[inline]
-    pub(crate) fn step(&mut self, over: Option<TaskId>, wakes: &mut Vec<Waker>) -> Step {
-        if let Some(id) = over {
-            self.finish(id);
+    pub(crate) fn step(&mut self, polled: Polled, wakes: &mut Vec<Waker>) -> Step {
+        match polled {
+            Polled::Pending => {}
+            Polled::Woken(runnable) if self.closed => return Step::Drop(runnable),
+            Polled::Woken(runnable) => self.push(Ready::Task(runnable)),
+            Polled::Finished(id) => self.finish(id),
         }
         loop {
             if self.ended.is_some() {
@@ -167,7 +177,7 @@ impl Core {
     #[inline]
     pub(crate) fn push(&mut self, ready: Ready) {
         let meta = match &ready {
-            Ready::Task(runnable) => *runnable.metadata(),
+            Ready::Task(runnable) => *runnable.meta(),
             Ready::Root => match self.root {
                 Some(meta) => meta,
                 None => return,
@@ -216,7 +226,7 @@ impl Core {
         let deadline = Instant::from_nanos(nanos);
         self.trace
             .event(self.now, Kind::TimerSet, current_serial(), nanos);
-        self.next_due = self.next_due.min(deadline);
+        self.expect(deadline);
         self.timers.insert(deadline, waker)
     }
 
@@ -231,12 +241,18 @@ impl Core {
             now: self.now,
             task: current_serial(),
         };
-        let outcome = f(&mut self.net, self.now, &mut decider);
-        if let Some(at) = self.net.next_event() {
-            self.next_due = self.next_due.min(at);
+        let net = self.net.get_or_insert_with(|| new_net(&self.link));
+        let outcome = f(net, self.now, &mut decider);
+        if let Some(at) = net.next_event() {
+            self.expect(at);
         }
         self.sockets.mark_dirty();
         outcome
+    }
+
+    /// The network, for calls that nothing follows from.
+    pub(crate) fn net(&mut self) -> &mut Net {
+        self.net.get_or_insert_with(|| new_net(&self.link))
     }
 
     /// A value of `0..n` for the code that is running.
@@ -260,7 +276,7 @@ impl Core {
         // and not of first use.
         for earlier in 0..=host {
             if self.hosts[earlier as usize].net.is_none() {
-                let joined = self.net.add_host(&[address_of(earlier)]);
+                let joined = self.net().add_host(&[address_of(earlier)]);
                 let joined = joined.expect("each host has an address of its own");
                 self.hosts[earlier as usize].net = Some(joined);
             }
@@ -332,7 +348,7 @@ impl Core {
 
     fn take(&mut self, ready: Ready) -> Step {
         let meta = match &ready {
-            Ready::Task(runnable) => *runnable.metadata(),
+            Ready::Task(runnable) => *runnable.meta(),
             Ready::Root => {
                 self.root_queued = false;
                 match self.root {
@@ -350,14 +366,14 @@ impl Core {
             self.trace.event(self.now, Kind::Abort, serial, 0);
             return match ready {
                 Ready::Task(runnable) => Step::Drop(runnable),
-                Ready::Root => Step::Root(meta),
+                Ready::Root => Step::Root,
             };
         }
         self.trace.event(self.now, Kind::Poll, serial, 0);
         self.count_poll();
         match ready {
             Ready::Task(runnable) => Step::Poll(runnable),
-            Ready::Root => Step::Root(meta),
+            Ready::Root => Step::Root,
         }
     }
 
@@ -373,15 +389,36 @@ impl Core {
     #[inline]
     fn count_poll(&mut self) {
         self.polls += 1;
-        self.polls_at_once += 1;
         if !self.poll_cost.is_zero() {
             self.now += self.poll_cost;
         }
-        if self.polls_at_once > PATIENCE {
-            self.lose_patience();
+        if self.polls > self.look_at {
+            self.look_at_limits();
         }
-        if self.polls > self.limits.polls {
-            let limit = self.limits.polls;
+    }
+
+    #[cold]
+    fn look_at_limits(&mut self) {
+        let at_once = self.polls - self.polls_before;
+        let limits = self.limits;
+        if at_once > PATIENCE {
+            if self.next_event().is_some() {
+                self.now += TOLL;
+            } else {
+                if at_once > limits.polls_at_once {
+                    let limit = limits.polls_at_once;
+                    let message = format!(
+                        "{limit} polls and no time passed, with no timer and no arrival to come"
+                    );
+                    self.end(VerdictKind::Livelock, message);
+                }
+                // There is nobody to be patient with until somebody sets a timer.
+                self.look_at = self.polls_before.saturating_add(limits.polls_at_once);
+            }
+        }
+        self.look_at = self.look_at.min(limits.polls);
+        if self.polls > limits.polls {
+            let limit = limits.polls;
             self.end(
                 VerdictKind::PollLimit,
                 format!("the run took more than {limit} polls"),
@@ -389,41 +426,45 @@ impl Core {
         }
     }
 
-    #[cold]
-    fn lose_patience(&mut self) {
-        if self.next_event().is_some() {
-            self.now += TOLL;
-        } else if self.polls_at_once > self.limits.polls_at_once {
-            let limit = self.limits.polls_at_once;
-            let message =
-                format!("{limit} polls and no time passed, with no timer and no arrival to come");
-            self.end(VerdictKind::Livelock, message);
-        }
+    /// Something will be due.
+    fn expect(&mut self, at: Instant) {
+        self.next_due = self.next_due.min(at);
+        self.look_at = self.look_at.min(self.polls_before + PATIENCE);
     }
 
     fn next_event(&mut self) -> Option<Instant> {
         let timer = self.timers.next_deadline();
-        let arrival = self.net.next_event();
+        let arrival = self.next_arrival();
         match (timer, arrival) {
             (Some(timer), Some(arrival)) => Some(timer.min(arrival)),
             (timer, arrival) => timer.or(arrival),
         }
     }
 
+    fn next_arrival(&mut self) -> Option<Instant> {
+        self.net.as_mut()?.next_event()
+    }
+
     /// Arrivals first, then timers, as the loops of production do it.
     #[cold]
     fn collect_due(&mut self, wakes: &mut Vec<Waker>) {
         if self.now >= self.next_due {
-            if self.net.next_event().is_some_and(|at| at <= self.now) {
+            if self.next_arrival().is_some_and(|at| at <= self.now) {
                 self.with_net(|net, now, decide| net.advance(now, decide));
             }
-            self.sockets.collect(&mut self.net, wakes);
+            self.collect_sockets(wakes);
             while let Some((_, _, waker)) = self.timers.pop_due(self.now) {
                 wakes.push(waker);
             }
             self.next_due = self.next_event().unwrap_or(Instant::END);
         } else {
-            self.sockets.collect(&mut self.net, wakes);
+            self.collect_sockets(wakes);
+        }
+    }
+
+    fn collect_sockets(&mut self, wakes: &mut Vec<Waker>) {
+        if let Some(net) = &mut self.net {
+            self.sockets.collect(net, wakes);
         }
     }
 
@@ -448,9 +489,17 @@ impl Core {
             self.now = next;
             self.trace.event(self.now, Kind::Time, 0, next.as_nanos());
         }
-        self.polls_at_once = 0;
+        self.polls_before = self.polls;
+        self.look_at = (self.polls + PATIENCE).min(self.limits.polls);
         self.next_due = next;
     }
+}
+
+#[cold]
+fn new_net(link: &LinkConfig) -> Box<Net> {
+    let mut net = Box::<Net>::default();
+    net.set_default_link(link.clone());
+    net
 }
 
 /// The address of the `index`th host: 10.0.0.1 and upwards.

@@ -21,11 +21,11 @@ use std::future::Future;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 
 use event_loop::backend::{
-    EnterGuard, Runnable, TaskMeta, as_task, current_task, drop_task, run_task,
+    EnterGuard, Polled, Runnable, TaskMeta, as_task, current_task, drop_task, run_task,
 };
 use event_loop::{EventLoop, TaskId};
 use interpose::{Baton, BatonError};
@@ -170,29 +170,40 @@ impl World {
         .flatten()
     }
 
-    /// A wake, from wherever it comes.
+    /// A new task, to be polled when its turn comes; given back if the world is closed.
+    pub(crate) fn start(&self, runnable: Runnable) -> Option<Runnable> {
+        let mut waker = Some(runnable.waker());
+        self.queue(runnable, |core, runnable| {
+            core.tasks.set_waker(runnable.meta().id, &mut waker);
+        })
+    }
+
+    /// A wake, from wherever it comes; the task is given back if the world is closed.
     #[inline]
-    pub(crate) fn schedule(&self, runnable: Runnable<TaskMeta>) {
+    pub(crate) fn schedule(&self, runnable: Runnable) -> Option<Runnable> {
+        self.queue(runnable, |_, _| ())
+    }
+
+    #[inline]
+    fn queue(
+        &self,
+        runnable: Runnable,
+        first: impl FnOnce(&mut Core, &Runnable),
+    ) -> Option<Runnable> {
         let mut runnable = Some(runnable);
-        let taken = self.core.try_with(|core| {
-            if core.closed {
-                return false;
-            }
-            if let Some(runnable) = runnable.take() {
+        let opened = self.core.try_with(|core| {
+            if !core.closed
+                && let Some(runnable) = runnable.take()
+            {
+                first(core, &runnable);
                 core.push(Ready::Task(runnable));
             }
-            true
         });
-        match (taken, runnable) {
-            (Ok(true), _) => {}
-            // A wake on a closed world: the task ends here, on the thread that woke it.
-            (Ok(false), runnable) => drop(runnable),
-            (Err(why), Some(runnable)) => {
-                self.inbox
-                    .put(Ready::Task(runnable), why == BatonError::NotHeld);
-            }
-            (Err(_), None) => {}
+        if let (Err(why), Some(runnable)) = (opened, runnable.take_if(|_| opened.is_err())) {
+            let foreign = why == BatonError::NotHeld;
+            self.inbox.put(Ready::Task(runnable), foreign);
         }
+        runnable
     }
 
     /// Polls `root` as the task `name` of `host`, and everything else beside it, until it is
@@ -202,24 +213,26 @@ impl World {
         host: u32,
         name: &str,
         site: &'static Location<'static>,
-        mut root: Pin<&mut dyn Future<Output = ()>>,
+        root: Pin<&mut dyn Future<Output = ()>>,
     ) -> Drive {
         let _gate = interpose::enter(self.clone());
         let _quiet = panics::Quiet::begin();
-        let root_waker = Waker::from(Arc::new(RootWaker {
-            world: Arc::downgrade(self),
-        }));
-        self.core(|core| {
+        let root_meta = self.core(|core| {
             let meta = core.admit(host, Some(name), site);
             core.root = Some(meta);
             core.wake_root();
+            meta
         });
+        let mut root = Root {
+            meta: root_meta,
+            waker: Waker::from(self.clone()),
+            future: root,
+        };
         let mut entered = Entered::default();
         let mut wakes = Vec::new();
         let end = loop {
             // A destructor or waker that panics unwinds to here; all else is caught closer.
-            let turns =
-                AssertUnwindSafe(|| self.turns(&mut root, &root_waker, &mut entered, &mut wakes));
+            let turns = AssertUnwindSafe(|| self.turns(&mut root, &mut entered, &mut wakes));
             match catch_unwind(turns) {
                 Ok(end) => break end,
                 Err(payload) => self.panicked(VerdictKind::Unread, &*payload),
@@ -282,14 +295,12 @@ impl World {
                 }
             });
             self.drop_tasks();
-            let loops = self.core(|core| {
-                core.hosts
-                    .iter_mut()
-                    .filter_map(|host| host.ev.take())
-                    .collect::<Vec<_>>()
-            });
-            for ev in loops {
-                ev.close_now();
+            for host in 0.. {
+                let left = self.core(|core| core.hosts.get_mut(host).map(|host| host.ev.take()));
+                match left {
+                    Some(ev) => ev.iter().for_each(EventLoop::close_now),
+                    None => break,
+                }
             }
             let wakers = self.core(|core| {
                 let mut wakers = core.sockets.take_wakers();
@@ -324,14 +335,17 @@ impl World {
             }
             core.tasks.in_creation_order()
         });
+        if live.is_empty() && queued.is_empty() && !self.inbox.has_any() {
+            return;
+        }
         queued.extend(self.inbox.take().unwrap_or_default());
         // A pending task is reached through its waker, which makes it a `Runnable` that
         // `schedule` drops, the world being closed. One that is queued already must be dropped
         // by hand.
-        let mut queued: std::collections::BTreeMap<u64, Runnable<TaskMeta>> = queued
+        let mut queued: std::collections::BTreeMap<u64, Runnable> = queued
             .into_iter()
             .filter_map(|ready| match ready {
-                Ready::Task(runnable) => Some((runnable.metadata().id.serial(), runnable)),
+                Ready::Task(runnable) => Some((runnable.meta().id.serial(), runnable)),
                 Ready::Root => None,
             })
             .collect();
@@ -350,54 +364,54 @@ impl World {
 
     fn turns(
         self: &Arc<Self>,
-        root: &mut Pin<&mut dyn Future<Output = ()>>,
-        root_waker: &Waker,
+        root: &mut Root<'_>,
         entered: &mut Entered,
         wakes: &mut Vec<Waker>,
     ) -> Drive {
-        let mut over: Option<TaskId> = None;
+        let mut polled = Polled::Pending;
         loop {
             if self.inbox.has_any() {
                 self.read_inbox();
             }
-            let (step, now, polls) = self
-                .core
-                .with(|core| (core.step(over.take(), wakes), core.now, core.polls()));
-            self.now.store(now.as_nanos(), Ordering::Relaxed);
-            self.polls.store(polls, Ordering::Relaxed);
+            let last = std::mem::replace(&mut polled, Polled::Pending);
+            let step = self.core.with(|core| {
+                let step = core.step(last, wakes);
+                self.now.store(core.now.as_nanos(), Ordering::Relaxed);
+                self.polls.store(core.polls(), Ordering::Relaxed);
+                step
+            });
             match step {
                 Step::Poll(runnable) => {
-                    let meta = *runnable.metadata();
-                    entered.host(self, meta.host);
-                    if self.recording {
-                        self.note_polled(meta.site);
-                    }
-                    if run_task(runnable) {
-                        over = Some(meta.id);
-                    }
+                    self.begin_poll(runnable.meta(), entered);
+                    polled = run_task(runnable);
                 }
-                Step::Root(meta) => {
-                    entered.host(self, meta.host);
-                    if self.recording {
-                        self.note_polled(meta.site);
-                    }
-                    let mut cx = Context::from_waker(root_waker);
-                    let poll = || as_task(meta, || root.as_mut().poll(&mut cx));
+                Step::Root => {
+                    self.begin_poll(&root.meta, entered);
+                    let mut cx = Context::from_waker(&root.waker);
+                    let poll = || as_task(root.meta, || root.future.as_mut().poll(&mut cx));
                     match catch_unwind(AssertUnwindSafe(poll)) {
                         Ok(Poll::Pending) => {}
                         Ok(Poll::Ready(())) => return Drive::Done,
-                        Err(payload) => return Drive::Panicked(payload, meta),
+                        Err(payload) => return Drive::Panicked(payload, root.meta),
                     }
                 }
                 Step::Drop(runnable) => {
-                    let meta = *runnable.metadata();
+                    let meta = *runnable.meta();
                     entered.host(self, meta.host);
                     drop_task(runnable);
-                    over = Some(meta.id);
+                    polled = Polled::Finished(meta.id);
                 }
                 Step::Wake => wakes.drain(..).for_each(Waker::wake),
                 Step::End => return Drive::Verdict,
             }
+        }
+    }
+
+    #[inline]
+    fn begin_poll(&self, meta: &TaskMeta, entered: &mut Entered) {
+        entered.host(self, meta.host);
+        if self.recording {
+            self.note_polled(meta.site);
         }
     }
 
@@ -426,6 +440,13 @@ impl World {
     }
 }
 
+/// The future a world is driven for.
+struct Root<'a> {
+    meta: TaskMeta,
+    waker: Waker,
+    future: Pin<&'a mut dyn Future<Output = ()>>,
+}
+
 /// The host whose loop this thread has entered.
 #[derive(Default)]
 struct Entered {
@@ -447,27 +468,22 @@ impl Entered {
     #[cold]
     fn switch(&mut self, world: &World, host: u32) {
         self.guard = None;
-        self.guard = world.event_loop(host).map(|ev| (host, ev.enter()));
+        self.guard = world.event_loop(host).map(|ev| (host, EnterGuard::new(ev)));
     }
 }
 
 /// Wakes the future that the world is driven for.
-struct RootWaker {
-    world: Weak<World>,
-}
-
-impl Wake for RootWaker {
+///
+/// Who keeps this waker keeps the world, but as [`World::close`] has left it: without its tasks
+/// and loops.
+impl Wake for World {
     fn wake(self: Arc<Self>) {
         self.wake_by_ref();
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        let Some(world) = self.world.upgrade() else {
-            return;
-        };
-        let woken = world.core.try_with(Core::wake_root);
-        if let Err(why) = woken {
-            world.inbox.put(Ready::Root, why == BatonError::NotHeld);
+        if let Err(why) = self.core.try_with(Core::wake_root) {
+            self.inbox.put(Ready::Root, why == BatonError::NotHeld);
         }
     }
 }

@@ -5,13 +5,13 @@
 
 use std::collections::VecDeque;
 
-use event_loop::backend::{Runnable, TaskMeta};
+use event_loop::backend::Runnable;
 
 /// Something that can run.
 #[derive(Debug)]
 pub(crate) enum Ready {
     /// A task, to be polled.
-    Task(Runnable<TaskMeta>),
+    Task(Runnable),
     /// The future the world is driven for.
     Root,
 }

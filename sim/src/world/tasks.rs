@@ -46,9 +46,10 @@ impl TaskTable {
         id
     }
 
-    pub(crate) fn set_waker(&mut self, id: TaskId, waker: Waker) {
+    /// Takes the waker of a task that was just built; leaves it if there is no such task.
+    pub(crate) fn set_waker(&mut self, id: TaskId, waker: &mut Option<Waker>) {
         if let Some(record) = self.record(id) {
-            record.waker = Some(waker);
+            record.waker = waker.take();
         }
     }
 
@@ -95,6 +96,9 @@ impl TaskTable {
 
     /// Every live task with its waker, in creation order.
     pub(crate) fn in_creation_order(&self) -> Vec<(TaskId, Option<Waker>)> {
+        if self.records.is_empty() {
+            return Vec::new();
+        }
         let mut tasks: Vec<_> = self
             .records
             .iter()
