@@ -1,6 +1,8 @@
 //! How many echo round trips a second the network itself does: `cargo run --release --example
 //! echo_rate`. One request is under way per connection.
 
+#![allow(clippy::disallowed_methods, reason = "it measures real time")]
+
 use std::hint::black_box;
 use std::time::{Duration, Instant as Wall};
 

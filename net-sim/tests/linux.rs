@@ -1,5 +1,9 @@
 //! The same calls on this machine's loopback and on the simulated one have the same outcomes.
 #![cfg(target_os = "linux")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "it gives the real kernel real time"
+)]
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
