@@ -65,7 +65,7 @@ use proc_macro::TokenStream;
 ///
 /// #[sim::test]
 /// async fn the_client_is_answered(Pair(svc, client): Pair) -> Result<(), event_loop::TaskError> {
-///     svc.spawn(async { /* … */ });
+///     svc.spawn(async { /* … */ }).detach();
 ///     client.spawn(async { /* … */ }).await
 /// }
 /// ```

@@ -1,0 +1,7 @@
+#[sim::test]
+struct Test;
+
+#[sim::test]
+const async_test: fn() = || {};
+
+fn main() {}
