@@ -67,7 +67,6 @@ impl Sim {
     }
 
     /// The two directions between two hosts, to be configured.
-    #[must_use]
     pub fn link(&self, a: &Host, b: &Host) -> Link<'_> {
         Link {
             sim: self,

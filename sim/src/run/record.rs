@@ -90,7 +90,10 @@ impl Drop for Record {
 /// The seed that this test is at has been reported: nobody needs to look into it again. For the
 /// process that is about to end on it.
 pub(crate) fn reported_here(test: &str) {
-    strike(&folder().join(std::process::id().to_string()), name_hash(test));
+    strike(
+        &folder().join(std::process::id().to_string()),
+        name_hash(test),
+    );
 }
 
 /// The same, for the process that was started by the crash of `process`.
@@ -99,7 +102,9 @@ pub(crate) fn reported_for(process: u32, test: &str) {
 }
 
 fn strike(path: &Path, test: u64) {
-    let Ok(mut bytes) = fs::read(path) else { return };
+    let Ok(mut bytes) = fs::read(path) else {
+        return;
+    };
     for record in bytes.chunks_exact_mut(SIZE) {
         if decode(record).is_some_and(|(of, _)| of == test) {
             record.copy_from_slice(&encode(Phase::Over, test, 0));
@@ -240,7 +245,7 @@ mod tests {
         ];
         fs::write(folder.join("4711"), records.concat()).unwrap();
         assert_eq!(lost_seeds_in(&folder, mine, |_| false), [7]);
-        assert_eq!(lost_seeds_in(&folder, mine, |_| false), []);
+        assert_eq!(lost_seeds_in(&folder, mine, |_| false), [0; 0]);
         assert_eq!(lost_seeds_in(&folder, other, |_| false), [8]);
         assert!(!folder.join("4711").exists());
         fs::remove_dir_all(&folder).unwrap();
@@ -252,7 +257,7 @@ mod tests {
         let records = [encode(Phase::Running, 1, 7), encode(Phase::Running, 2, 8)];
         fs::write(folder.join("4711"), records.concat()).unwrap();
         strike(&folder.join("4711"), 1);
-        assert_eq!(lost_seeds_in(&folder, 1, |_| false), []);
+        assert_eq!(lost_seeds_in(&folder, 1, |_| false), [0; 0]);
         assert_eq!(lost_seeds_in(&folder, 2, |_| false), [8]);
         fs::remove_dir_all(&folder).unwrap();
     }
@@ -262,7 +267,7 @@ mod tests {
         let folder = scratch("live");
         let record = encode(Phase::Running, 1, 7);
         fs::write(folder.join("4711"), record).unwrap();
-        assert_eq!(lost_seeds_in(&folder, 1, |_| true), []);
+        assert_eq!(lost_seeds_in(&folder, 1, |_| true), [0; 0]);
         assert!(folder.join("4711").exists());
         fs::remove_dir_all(&folder).unwrap();
     }

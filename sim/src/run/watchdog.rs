@@ -69,6 +69,7 @@ impl Drop for Watched {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "it patrols in real time")]
 fn patrol() {
     loop {
         thread::sleep(PERIOD);
