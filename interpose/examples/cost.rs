@@ -2,6 +2,8 @@
 //!
 //! `cargo run --release -p solipsism-interpose --example cost`
 
+#![allow(clippy::disallowed_methods, reason = "measures in real time")]
+
 use std::ffi::c_void;
 use std::hint::black_box;
 use std::mem::MaybeUninit;

@@ -1,14 +1,19 @@
 //! The interposed functions may be called wherever libc's may: before `main`, in a signal handler,
 //! inside the allocator.
 #![cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "real time is tested here, or bounds the test"
+)]
 
 mod world;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::ffi::c_int;
 use std::mem::MaybeUninit;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use interpose::{ClockId, Kernel, enter, in_world};
@@ -127,30 +132,45 @@ fn in_a_signal_handler() {
     );
 }
 
-#[test]
-fn in_a_signal_handler_that_interrupts_a_call() {
+/// Runs `body` while another thread sends this one SIGUSR2 all the time, whose handler asks for the
+/// time; says how many arrived.
+fn under_signals(body: impl FnOnce(&AtomicU64)) -> u64 {
     static HANDLED: AtomicU64 = AtomicU64::new(0);
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     extern "C" fn handler(_: c_int) {
         std::hint::black_box(seconds());
         HANDLED.fetch_add(1, Ordering::Relaxed);
     }
 
+    let _one_at_a_time = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    HANDLED.store(0, Ordering::Relaxed);
     // SAFETY: the handler calls nothing that is not async-signal-safe.
     unsafe { libc::signal(libc::SIGUSR2, handler as *const () as usize) };
-    let kernel = Foretold::seeded(1);
     // SAFETY: names the calling thread.
     let target = unsafe { libc::pthread_self() } as usize;
-    let done = AtomicU64::new(0);
+    let done = AtomicBool::new(false);
     std::thread::scope(|scope| {
         scope.spawn(|| {
-            while done.load(Ordering::Relaxed) == 0 {
+            while !done.load(Ordering::Relaxed) {
                 // SAFETY: the thread outlives this scope, and has a handler.
                 unsafe { libc::pthread_kill(target as libc::pthread_t, libc::SIGUSR2) };
                 std::thread::yield_now();
             }
         });
+        // A panic must end the signals too, or the scope waits for ever.
+        let result = catch_unwind(AssertUnwindSafe(|| body(&HANDLED)));
+        done.store(true, Ordering::Relaxed);
+        result.unwrap_or_else(|panic| resume_unwind(panic));
+    });
+    HANDLED.load(Ordering::Relaxed)
+}
+
+#[test]
+fn in_a_signal_handler_that_interrupts_a_call() {
+    let kernel = Foretold::seeded(1);
+    let handled = under_signals(|handled| {
         let start = Instant::now();
-        while HANDLED.load(Ordering::Relaxed) < 200 && start.elapsed() < Duration::from_secs(20) {
+        while handled.load(Ordering::Relaxed) < 200 && start.elapsed() < Duration::from_secs(20) {
             let world = enter(kernel.clone());
             for _ in 0..1000 {
                 assert_eq!(seconds(), reading(ClockId::Realtime).as_secs());
@@ -158,9 +178,24 @@ fn in_a_signal_handler_that_interrupts_a_call() {
             }
             drop(world);
         }
-        done.store(1, Ordering::Relaxed);
     });
-    assert!(HANDLED.load(Ordering::Relaxed) >= 200);
+    assert!(handled >= 200);
     assert!(!in_world());
     assert_eq!(Arc::strong_count(&kernel), 1);
+}
+
+#[test]
+fn under_signals_that_would_cut_a_request_short() {
+    const LEN: usize = 1 << 20;
+    let mut bytes = vec![0u8; LEN];
+    let handled = under_signals(|handled| {
+        let start = Instant::now();
+        while handled.load(Ordering::Relaxed) < 100 && start.elapsed() < Duration::from_secs(20) {
+            let _world = enter(Foretold::seeded(1));
+            // SAFETY: `LEN` bytes for writing.
+            let filled = unsafe { libc::getrandom(bytes.as_mut_ptr().cast(), LEN, 0) };
+            assert_eq!(filled, LEN as isize);
+        }
+    });
+    assert!(handled >= 100);
 }

@@ -4,6 +4,10 @@
 //! `INTERPOSE_TEST_CRASH=null valgrind --vex-iropt-register-updates=allregs-at-mem-access
 //! target/debug/deps/crash-… --exact child --nocapture`.
 #![cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "real time is tested here, or bounds the test"
+)]
 
 use std::arch::asm;
 use std::env;

@@ -1,5 +1,9 @@
 //! Entering, nesting, suspending and leaving worlds.
 #![cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "real time is tested here, or bounds the test"
+)]
 
 mod world;
 
