@@ -1,13 +1,8 @@
 //! Choices: where every value that a run decides comes from, and how it is recorded.
-//!
-//! Randomness is one ChaCha8 stream a domain, keyed by the seed, so that one more draw in the
-//! network moves nothing in the schedule.
 
 use std::collections::BTreeMap;
 
-use rand_chacha::ChaCha8Rng;
-use rand_core::{Rng, SeedableRng};
-
+use super::draws::Draws;
 use super::entry::{Entries, Entry};
 
 /// What a decision is about.
@@ -25,7 +20,10 @@ pub(crate) enum Domain {
     Application = 4,
 }
 
-const DOMAINS: usize = 5;
+impl Domain {
+    /// How many there are.
+    pub(super) const COUNT: usize = Self::Application as usize + 1;
+}
 
 /// Where values come from.
 #[derive(Debug)]
@@ -42,8 +40,7 @@ enum Source {
 #[derive(Debug)]
 pub(crate) struct Choices {
     source: Source,
-    seed: u64,
-    streams: [Option<Box<ChaCha8Rng>>; DOMAINS],
+    draws: Draws,
     /// Present while the run is recorded or replayed, when sites have to be told apart.
     sites: Option<Box<Sites>>,
 }
@@ -76,8 +73,7 @@ impl Choices {
         let sites = sites.then(Box::default);
         Self {
             source,
-            seed,
-            streams: [const { None }; DOMAINS],
+            draws: Draws::new(seed),
             sites,
         }
     }
@@ -96,7 +92,7 @@ impl Choices {
         }
         let Some(sites) = &mut self.sites else {
             return match self.source {
-                Source::Seeded => self.draw(domain, n),
+                Source::Seeded => self.draws.below(domain, n),
                 Source::Plain | Source::Replayed(_) => 0,
             };
         };
@@ -106,7 +102,7 @@ impl Choices {
         let occurrence = *occurrence;
         let value = match &self.source {
             Source::Plain => 0,
-            Source::Seeded => self.draw(domain, n),
+            Source::Seeded => self.draws.below(domain, n),
             Source::Replayed(entries) => {
                 let listed = entries.values.get(&(site.0.clone(), label.to_owned()));
                 let value = listed.and_then(|values| values.get(&occurrence)).copied();
@@ -128,12 +124,12 @@ impl Choices {
     /// recorded as holds.
     #[inline]
     pub(crate) fn pick(&mut self, n: u64) -> u64 {
-        self.draw(Domain::Schedule, n)
+        self.draws.below(Domain::Schedule, n)
     }
 
     /// Fills `buf` with the seed's entropy for the code under test.
     pub(crate) fn fill(&mut self, buf: &mut [u8]) {
-        self.stream(Domain::Application).fill_bytes(buf);
+        self.draws.fill(Domain::Application, buf);
     }
 
     /// Records that a wake was passed over.
@@ -170,27 +166,6 @@ impl Choices {
         if let Some(sites) = &mut self.sites {
             sites.deviations.insert(entry);
         }
-    }
-
-    /// Uniform in `0..n`: the high half of a product, whose bias of n / 2^64 nobody will see.
-    #[inline]
-    fn draw(&mut self, domain: Domain, n: u64) -> u64 {
-        let stream = self.stream(domain);
-        if n <= u64::from(u32::MAX) {
-            return (u64::from(stream.next_u32()) * n) >> 32;
-        }
-        ((u128::from(stream.next_u64()) * u128::from(n)) >> 64) as u64
-    }
-
-    #[inline]
-    fn stream(&mut self, domain: Domain) -> &mut ChaCha8Rng {
-        let seed = self.seed;
-        self.streams[domain as usize].get_or_insert_with(|| {
-            let mut key = [0; 32];
-            key[..8].copy_from_slice(&seed.to_le_bytes());
-            key[8] = domain as u8;
-            Box::new(ChaCha8Rng::from_seed(key))
-        })
     }
 }
 

@@ -8,6 +8,7 @@
 pub(crate) mod choices;
 pub(crate) mod core;
 mod decider;
+mod draws;
 pub(crate) mod entry;
 mod inbox;
 pub(crate) mod kernel;
