@@ -1,8 +1,7 @@
 //! Plays the catalogue: every scenario in both forms under many seeds, then one failing seed again
 //! in fresh processes.
 
-use std::fmt::Write as _;
-use std::io;
+use std::io::{self, Write};
 use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
@@ -74,63 +73,78 @@ fn scenario_named(name: &str) -> Result<&'static Scenario, String> {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    match arguments.command {
-        None => play(arguments.scenario, arguments.seeds),
-        Some(Task::List) => {
-            for Scenario { name, story, .. } in CATALOGUE {
-                println!("{name:16} {story}");
-            }
-            ExitCode::SUCCESS
-        }
+    let mut out = io::stdout().lock();
+    let done = match arguments.command {
+        None => play(&mut out, arguments.scenario, arguments.seeds),
+        Some(Task::List) => list(&mut out),
         Some(Task::Replay {
             scenario,
             seed,
             form,
             timeline,
-        }) => {
-            replay(scenario, form.into(), seed, timeline);
-            ExitCode::SUCCESS
+        }) => replay(&mut out, scenario, form.into(), seed, timeline),
+    };
+    match done {
+        Ok(code) => code,
+        // Whoever reads has read enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
         }
     }
 }
 
-fn replay(scenario: &Scenario, form: Form, seed: u64, timeline: bool) {
+fn list(out: &mut impl Write) -> io::Result<ExitCode> {
+    for Scenario { name, story, .. } in CATALOGUE {
+        writeln!(out, "{name:16} {story}")?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn replay(
+    out: &mut impl Write,
+    scenario: &Scenario,
+    form: Form,
+    seed: u64,
+    timeline: bool,
+) -> io::Result<ExitCode> {
     let run = if timeline {
         scenario.record(form, seed)
     } else {
         scenario.run(form, seed)
     };
     if let Some(timeline) = run.timeline() {
-        print!("{timeline}");
+        write!(out, "{timeline}")?;
     }
-    print!(
-        "{}",
-        Account {
-            scenario,
-            form,
-            seed,
-            run: &run
-        }
-    );
+    let account = Account {
+        scenario,
+        form,
+        seed,
+        run: &run,
+    };
+    write!(out, "{account}")?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Plays all, or the one asked for. A scenario that does not show what it is there for is a
 /// failure of the program.
-fn play(only: Option<&'static Scenario>, seeds: u64) -> ExitCode {
+fn play(out: &mut impl Write, only: Option<&'static Scenario>, seeds: u64) -> io::Result<ExitCode> {
     let played: Vec<_> = only.map_or_else(|| CATALOGUE.iter().collect(), |one| vec![one]);
     let mut wrong = Vec::new();
     let mut to_replay = Vec::new();
 
-    println!(
+    writeln!(
+        out,
         "{:16} {:8} {:>6} {:>8} {:>10}  first failing seeds",
         "scenario", "form", "seeds", "failing", "real time"
-    );
+    )?;
     for scenario in played {
         for form in Form::ALL {
             #[expect(clippy::disallowed_methods, reason = "the table shows real time")]
             let began = Instant::now();
             let tally = scenario.play(form, seeds);
-            println!("{}", row(scenario, form, &tally, began.elapsed()));
+            writeln!(out, "{}", row(scenario, form, &tally, began.elapsed()))?;
             match (form, tally.failing.first()) {
                 (Form::Broken, Some(&seed)) => to_replay.push((scenario, seed)),
                 (Form::Broken, None) => {
@@ -145,19 +159,19 @@ fn play(only: Option<&'static Scenario>, seeds: u64) -> ExitCode {
         }
     }
     for (scenario, seed) in to_replay {
-        println!();
-        if let Err(why) = replay_in_fresh_processes(scenario, seed) {
+        writeln!(out)?;
+        if let Some(why) = replay_in_fresh_processes(out, scenario, seed)? {
             wrong.push(format!("{}, seed {seed}: {why}", scenario.name));
         }
     }
     for line in &wrong {
         eprintln!("error: {line}");
     }
-    if wrong.is_empty() {
+    Ok(if wrong.is_empty() {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
-    }
+    })
 }
 
 fn row(scenario: &Scenario, form: Form, tally: &Tally, took: Duration) -> String {
@@ -170,7 +184,7 @@ fn row(scenario: &Scenario, form: Form, tally: &Tally, took: Duration) -> String
         took.as_secs_f64() * 1e3
     );
     for seed in tally.failing.iter().take(SHOWN) {
-        let _ = write!(line, "{seed} ");
+        line += &format!("{seed} ");
     }
     if tally.failing.len() > SHOWN {
         line.push('…');
@@ -178,8 +192,12 @@ fn row(scenario: &Scenario, form: Form, tally: &Tally, took: Duration) -> String
     line.trim_end().to_owned()
 }
 
-/// Runs the seed once more here and twice in processes of its own, and compares.
-fn replay_in_fresh_processes(scenario: &Scenario, seed: u64) -> Result<(), String> {
+/// Runs the seed once more here and twice in processes of its own; returns what differs.
+fn replay_in_fresh_processes(
+    out: &mut impl Write,
+    scenario: &Scenario,
+    seed: u64,
+) -> io::Result<Option<String>> {
     let form = Form::Broken;
     let run = scenario.run(form, seed);
     let here = Account {
@@ -189,20 +207,26 @@ fn replay_in_fresh_processes(scenario: &Scenario, seed: u64) -> Result<(), Strin
         run: &run,
     }
     .to_string();
-    print!("{here}");
+    write!(out, "{here}")?;
     for _ in 0..2 {
-        let there = replay_elsewhere(scenario, seed)
-            .map_err(|error| format!("the replay could not be started: {error}"))?;
+        let there = replay_elsewhere(scenario, seed)?;
         if there != here {
-            return Err(format!("a fresh process differs:\n{there}"));
+            return Ok(Some(format!("a fresh process differs:\n{there}")));
         }
     }
-    println!("replayed twice in fresh processes: same verdict, same trace");
+    writeln!(
+        out,
+        "replayed twice in fresh processes: same verdict, same trace"
+    )?;
     let program = std::env::args()
         .next()
         .unwrap_or_else(|| "scenarios".into());
-    println!("again    {program} replay {} --seed {seed}", scenario.name);
-    Ok(())
+    writeln!(
+        out,
+        "again    {program} replay {} --seed {seed}",
+        scenario.name
+    )?;
+    Ok(None)
 }
 
 fn replay_elsewhere(scenario: &Scenario, seed: u64) -> io::Result<String> {

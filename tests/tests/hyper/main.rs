@@ -102,7 +102,7 @@ fn hypers_timer_cuts_a_silent_client_at_the_virtual_instant() {
         open_for
     });
     let open_for = run.value.expect("the run ends");
-    // The server's clock starts half a round trip after the client's, and its FIN takes another.
+    // The server's clock starts half a round trip after the client's, and its FIN takes as long.
     assert!(
         open_for >= HEAD_TIMEOUT && open_for <= HEAD_TIMEOUT + Duration::from_millis(25),
         "closed after {open_for:?}"
