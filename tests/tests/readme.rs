@@ -6,20 +6,30 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 fn workspace() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests is a member").to_owned()
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("tests is a member")
+        .to_owned()
 }
 
 /// The code blocks of the README whose first line is a comment that names their file, and the
 /// report.
 fn blocks() -> Vec<String> {
     let readme = fs::read_to_string(workspace().join("README.md")).expect("there is a README");
-    readme.split("```").skip(1).step_by(2).map(|block| block.to_owned()).collect()
+    readme
+        .split("```")
+        .skip(1)
+        .step_by(2)
+        .map(|block| block.to_owned())
+        .collect()
 }
 
 fn block_beginning(with: &str) -> String {
     let body = |block: String| block.split_once('\n').map(|(_, body)| body.to_owned());
     let mut bodies = blocks().into_iter().filter_map(body);
-    bodies.find(|body| body.starts_with(with)).unwrap_or_else(|| panic!("no block begins {with}"))
+    bodies
+        .find(|body| body.starts_with(with))
+        .unwrap_or_else(|| panic!("no block begins {with}"))
 }
 
 #[test]
@@ -28,14 +38,27 @@ fn the_example_works_in_an_empty_crate() {
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir_all(folder.join("src")).unwrap();
     fs::create_dir_all(folder.join("tests")).unwrap();
-    fs::write(folder.join("src/lib.rs"), block_beginning("// src/lib.rs\n")).unwrap();
-    fs::write(folder.join("tests/shutdown.rs"), block_beginning("// tests/shutdown.rs\n")).unwrap();
+    fs::write(
+        folder.join("src/lib.rs"),
+        block_beginning("// src/lib.rs\n"),
+    )
+    .unwrap();
+    fs::write(
+        folder.join("tests/shutdown.rs"),
+        block_beginning("// tests/shutdown.rs\n"),
+    )
+    .unwrap();
     let package = "[package]\nname = \"my-service\"\nversion = \"0.1.0\"\nedition = \"2024\"\n";
     let workspace = workspace();
-    let dependencies = block_beginning("# Cargo.toml")
-        .replace("../solipsism", workspace.to_str().expect("the path is text"));
-    fs::write(folder.join("Cargo.toml"), format!("{package}\n[workspace]\n\n{dependencies}"))
-        .unwrap();
+    let dependencies = block_beginning("# Cargo.toml").replace(
+        "../solipsism",
+        workspace.to_str().expect("the path is text"),
+    );
+    fs::write(
+        folder.join("Cargo.toml"),
+        format!("{package}\n[workspace]\n\n{dependencies}"),
+    )
+    .unwrap();
     // The same versions as ours, so that nothing has to be fetched.
     fs::copy(workspace.join("Cargo.lock"), folder.join("Cargo.lock")).unwrap();
     let output = Command::new(env!("CARGO"))
@@ -48,6 +71,9 @@ fn the_example_works_in_an_empty_crate() {
     assert!(!output.status.success(), "{printed}");
     let shown = block_beginning("sim FAILED");
     for line in shown.lines().filter(|line| line.trim() != "…") {
-        assert!(printed.contains(line), "the README shows\n{line}\nbut there is only\n{printed}");
+        assert!(
+            printed.contains(line),
+            "the README shows\n{line}\nbut there is only\n{printed}"
+        );
     }
 }
