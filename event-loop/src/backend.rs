@@ -9,14 +9,14 @@ use std::io;
 use std::net::{IpAddr, Shutdown, SocketAddr};
 use std::panic::Location;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Poll, Waker};
 use std::time::SystemTime;
 
 pub use crate::callback::Driver;
 pub use crate::context::{EnterGuard, Polled, as_task, current_task, drop_task, run_task};
+use crate::handle::Inner;
 use crate::time::Instant;
-use crate::{Closed, Description, ErrorContext, TaskId};
+use crate::{Closed, Description, ErrorContext, EventLoop, TaskId};
 
 /// A task of a backend that can run.
 pub struct Runnable(pub(crate) async_task::Runnable<Head>);
@@ -27,8 +27,13 @@ pub struct Runnable(pub(crate) async_task::Runnable<Head>);
 /// function without captures saves async-task two atomic operations a wake.
 pub(crate) struct Head {
     pub(crate) meta: TaskMeta,
-    pub(crate) backend: Arc<dyn Backend>,
+    pub(crate) ev: BackendLoop,
 }
+
+/// A loop that is not tokio's: one word in every task and timer, where its `Arc<dyn Backend>`
+/// would be two.
+#[derive(Clone)]
+pub(crate) struct BackendLoop(EventLoop);
 
 /// Who a task is; the backend says so in [`Backend::admit`].
 #[derive(Clone, Copy, Debug)]
@@ -156,5 +161,27 @@ impl Runnable {
 impl fmt::Debug for Runnable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Runnable({})", self.meta().id)
+    }
+}
+
+impl BackendLoop {
+    /// The loop, known not to be tokio's.
+    #[inline]
+    pub(crate) fn of_other(ev: &EventLoop) -> Self {
+        debug_assert!(ev.backend().is_some(), "a loop of tokio's has no backend");
+        Self(ev.clone())
+    }
+
+    #[inline]
+    pub(crate) fn backend(&self) -> &dyn Backend {
+        match &self.0.shared.inner {
+            Inner::Other(backend) => &**backend,
+            Inner::Tokio(_) => unreachable!("`of_other` was told so"),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn is(&self, ev: &EventLoop) -> bool {
+        self.0.same_loop(ev)
     }
 }

@@ -206,17 +206,17 @@ pub(crate) fn schedule_task(runnable: async_task::Runnable<Head>, info: Schedule
         }
         // Mostly a task is woken where its loop is current: then no reference is counted.
         let current = context.current.borrow();
-        let backend = current.as_ref()?.backend()?;
-        if Arc::ptr_eq(backend, &task.as_ref()?.0.metadata().backend) {
-            return backend.schedule(task.take()?);
+        let current = current.as_ref()?;
+        if task.as_ref()?.0.metadata().ev.is(current) {
+            return current.backend()?.schedule(task.take()?);
         }
         None
     });
     // Its destructors may make another loop current, so they run after the borrow.
     drop(refused);
     if let Some(task) = task {
-        let backend = task.0.metadata().backend.clone();
-        drop(backend.schedule(task));
+        let ev = task.0.metadata().ev.clone();
+        drop(ev.backend().schedule(task));
     }
 }
 

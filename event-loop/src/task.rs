@@ -6,6 +6,7 @@
 use std::any::Any;
 use std::fmt;
 use std::future::Future;
+use std::num::NonZeroU64;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,7 +15,7 @@ use std::task::{Context, Poll, Waker};
 use async_task::{FallibleTask, WithInfo};
 use pin_project_lite::pin_project;
 
-use crate::backend::{Backend, Head, Runnable, current_task};
+use crate::backend::{Backend, BackendLoop, Head, Runnable, current_task};
 use crate::exception::panic_text;
 use crate::handle::Inner;
 use crate::production::task::TokioTaskHandle;
@@ -104,7 +105,7 @@ pub async fn cancelled() {
 
 /// Identifies a task within its loop, in creation order.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct TaskId(u64);
+pub struct TaskId(NonZeroU64);
 
 /// How many bits of an id are the task's place in its backend's table; 16 million tasks at once.
 const SLOT_BITS: u32 = 24;
@@ -113,25 +114,28 @@ impl TaskId {
     /// The id of the `serial`th task, which sits at `slot` of its backend's table.
     ///
     /// # Panics
-    /// If there are more than 16,777,216 tasks at once.
+    /// If there are more than 16,777,216 tasks at once, or `serial` is zero.
     #[doc(hidden)]
     #[must_use]
     pub const fn new(serial: u64, slot: u32) -> Self {
         assert!(slot >> SLOT_BITS == 0, "more than 16,777,216 tasks at once");
-        Self(serial << SLOT_BITS | slot as u64)
+        match NonZeroU64::new(serial << SLOT_BITS | slot as u64) {
+            Some(id) => Self(id),
+            None => panic!("serials are counted from 1"),
+        }
     }
 
     /// The number of the task in creation order, from 1.
     #[must_use]
     pub const fn serial(self) -> u64 {
-        self.0 >> SLOT_BITS
+        self.0.get() >> SLOT_BITS
     }
 
     /// Its place in the backend's table.
     #[doc(hidden)]
     #[must_use]
     pub const fn slot(self) -> u32 {
-        (self.0 & ((1 << SLOT_BITS) - 1)) as u32
+        (self.0.get() & ((1 << SLOT_BITS) - 1)) as u32
     }
 }
 
@@ -161,7 +165,7 @@ enum Repr<T> {
     World {
         task: FallibleTask<Output<T>, Head>,
         id: TaskId,
-        backend: Arc<dyn Backend>,
+        ev: BackendLoop,
     },
     Closed,
 }
@@ -175,8 +179,8 @@ impl<T> TaskHandle<T> {
     pub fn request_cancel(&self) {
         match &self.repr {
             Repr::Tokio(task) => task.request_cancel(),
-            Repr::World { task, id, backend } if !task.is_finished() => {
-                backend.request_cancel(*id);
+            Repr::World { task, id, ev } if !task.is_finished() => {
+                ev.backend().request_cancel(*id);
             }
             Repr::World { .. } | Repr::Closed => {}
         }
@@ -187,8 +191,8 @@ impl<T> TaskHandle<T> {
     pub fn abort(&self) {
         match &self.repr {
             Repr::Tokio(task) => task.abort(),
-            Repr::World { task, id, backend } if !task.is_finished() => {
-                backend.abort(*id);
+            Repr::World { task, id, ev } if !task.is_finished() => {
+                ev.backend().abort(*id);
             }
             Repr::World { .. } | Repr::Closed => {}
         }
@@ -226,12 +230,12 @@ impl<T> Future for TaskHandle<T> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match &mut self.repr {
             Repr::Tokio(task) => Pin::new(task).poll(cx),
-            Repr::World { task, id, backend } => match Pin::new(&mut *task).poll(cx) {
+            Repr::World { task, id, ev } => match Pin::new(&mut *task).poll(cx) {
                 Poll::Ready(Some(Ok(value))) => Poll::Ready(Ok(value)),
                 Poll::Ready(Some(Err(unread))) => Poll::Ready(Err(unread.read())),
                 Poll::Ready(None) => Poll::Ready(Err(TaskError::aborted())),
                 Poll::Pending => {
-                    backend.note_join(*id);
+                    ev.backend().note_join(*id);
                     Poll::Pending
                 }
             },
@@ -495,7 +499,7 @@ where
 {
     let repr = match &ev.shared.inner {
         Inner::Tokio(tokio) => Repr::Tokio(tokio.spawn(ev, name, site, future)?),
-        Inner::Other(backend) => spawn_admitted(admit(backend, name, site)?, future),
+        Inner::Other(backend) => spawn_admitted(admit(ev, backend, name, site)?, future),
     };
     Ok(TaskHandle { repr })
 }
@@ -512,9 +516,9 @@ where
     F::Output: Send + 'static,
 {
     // The future is built, or dropped, with the current loop free to be changed by its code.
-    let admitted = context::with_current(|ev| match ev?.backend() {
-        Some(backend) => Some(admit(backend, name, site)),
-        None => None,
+    let admitted = context::with_current(|ev| {
+        let (ev, backend) = (ev?, ev?.backend()?);
+        Some(admit(ev, backend, name, site))
     });
     match admitted {
         Some(Ok(head)) => TaskHandle {
@@ -526,14 +530,16 @@ where
     }
 }
 
+/// A new task of a loop that is not tokio's.
 fn admit(
+    ev: &EventLoop,
     backend: &Arc<dyn Backend>,
     name: Option<&str>,
     site: &'static Location<'static>,
 ) -> Result<Head, Closed> {
     Ok(Head {
         meta: backend.admit(name, site)?,
-        backend: backend.clone(),
+        ev: BackendLoop::of_other(ev),
     })
 }
 
@@ -543,15 +549,15 @@ where
     F::Output: Send + 'static,
 {
     let id = head.meta.id;
-    let backend = head.backend.clone();
+    let ev = head.ev.clone();
     let (runnable, task) = async_task::Builder::new()
         .metadata(head)
         .spawn(|_| Caught::new(future), WithInfo(context::schedule_task));
     // A task of a loop that was closed meanwhile is dropped here.
-    drop(backend.start(Runnable(runnable)));
+    drop(ev.backend().start(Runnable(runnable)));
     Repr::World {
         task: task.fallible(),
         id,
-        backend,
+        ev,
     }
 }

@@ -4,13 +4,12 @@ use std::fmt;
 use std::future::Future;
 use std::ops::{Add, AddAssign, Sub, SubAssign};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use pin_project_lite::pin_project;
 
-use crate::backend::{Backend, TimerId};
+use crate::backend::{BackendLoop, TimerId};
 use crate::handle::Inner;
 use crate::{EventLoop, context, production};
 
@@ -158,7 +157,7 @@ pub struct Sleep {
 enum State {
     Tokio(Pin<Box<tokio::time::Sleep>>),
     World {
-        backend: Arc<dyn Backend>,
+        ev: BackendLoop,
         timer: Option<TimerId>,
     },
     Done,
@@ -166,19 +165,14 @@ enum State {
 
 impl Sleep {
     pub(crate) fn new(ev: &EventLoop, deadline: Instant) -> Self {
-        match &ev.shared.inner {
-            Inner::Tokio(tokio) => Self {
-                deadline,
-                state: State::Tokio(Box::pin(tokio.sleep_until(deadline))),
+        let state = match &ev.shared.inner {
+            Inner::Tokio(tokio) => State::Tokio(Box::pin(tokio.sleep_until(deadline))),
+            Inner::Other(_) => State::World {
+                ev: BackendLoop::of_other(ev),
+                timer: None,
             },
-            Inner::Other(backend) => Self {
-                deadline,
-                state: State::World {
-                    backend: backend.clone(),
-                    timer: None,
-                },
-            },
-        }
+        };
+        Self { deadline, state }
     }
 
     /// When it ends.
@@ -195,12 +189,12 @@ impl Future for Sleep {
         let deadline = self.deadline;
         let ready = match &mut self.state {
             State::Tokio(sleep) => sleep.as_mut().poll(cx).is_ready(),
-            State::World { backend, timer } => match timer {
-                Some(armed) => backend.timer_poll(*armed, cx.waker()),
+            State::World { ev, timer } => match timer {
+                Some(armed) => ev.backend().timer_poll(*armed, cx.waker()),
                 None => {
                     // On a closed loop there is no time to wait for: pending for ever, and the
                     // task that waits is about to be dropped.
-                    *timer = backend.timer_start(deadline, cx.waker()).ok();
+                    *timer = ev.backend().timer_start(deadline, cx.waker()).ok();
                     false
                 }
             },
@@ -217,11 +211,11 @@ impl Future for Sleep {
 impl Drop for Sleep {
     fn drop(&mut self) {
         if let State::World {
-            backend,
+            ev,
             timer: Some(armed),
         } = &self.state
         {
-            backend.timer_cancel(*armed);
+            ev.backend().timer_cancel(*armed);
         }
     }
 }

@@ -20,11 +20,19 @@ pub(crate) struct TaskTable {
     shrink_at: usize,
 }
 
+/// What a task leaves in the table.
 #[derive(Debug)]
-struct Record {
+pub(crate) struct Record {
     id: TaskId,
     /// Absent until the task is built, and for the future a world is driven for.
     waker: Option<Waker>,
+    /// What few tasks have, out of the way.
+    endings: Option<Box<Endings>>,
+}
+
+/// How a task was asked to end.
+#[derive(Debug, Default)]
+struct Endings {
     cancellation: Option<Arc<Cancellation>>,
     aborted: bool,
 }
@@ -33,14 +41,17 @@ impl TaskTable {
     /// A new identity.
     pub(crate) fn admit(&mut self) -> TaskId {
         self.made += 1;
+        if self.records.len() == self.records.capacity() {
+            // Not doubled: with a hundred thousand tasks the slack would show.
+            self.records.reserve_exact((self.records.len() / 4).max(4));
+        }
         let entry = self.records.vacant_entry();
         let slot = u32::try_from(entry.key()).expect("the table of tasks fits u32");
         let id = TaskId::new(self.made, slot);
         entry.insert(Record {
             id,
             waker: None,
-            cancellation: None,
-            aborted: false,
+            endings: None,
         });
         self.shrink_at = self.shrink_at.max(self.records.len() / 8);
         id
@@ -54,27 +65,25 @@ impl TaskTable {
     }
 
     /// The task is over; what it leaves is dropped by the caller.
-    pub(crate) fn remove(
-        &mut self,
-        id: TaskId,
-    ) -> Option<(Option<Waker>, Option<Arc<Cancellation>>)> {
+    pub(crate) fn remove(&mut self, id: TaskId) -> Option<Record> {
         self.record(id)?;
         let record = self.records.remove(id.slot() as usize);
-        if record.aborted {
+        if record.is_aborted() {
             self.aborted -= 1;
         }
         if self.records.len() < self.shrink_at && self.records.capacity() > 4_096 {
             self.shrink_at = self.records.len() / 8;
             self.records.shrink_to_fit();
         }
-        Some((record.waker, record.cancellation))
+        Some(record)
     }
 
     /// Marks the task to be dropped at its next turn, and gives the waker that brings it.
     pub(crate) fn abort(&mut self, id: TaskId) -> Option<Waker> {
         let record = self.record(id)?;
         let waker = record.waker.clone()?;
-        if !std::mem::replace(&mut record.aborted, true) {
+        let endings = record.endings.get_or_insert_default();
+        if !std::mem::replace(&mut endings.aborted, true) {
             self.aborted += 1;
         }
         Some(waker)
@@ -85,13 +94,14 @@ impl TaskTable {
             && self
                 .records
                 .get(id.slot() as usize)
-                .is_some_and(|r| r.id == id && r.aborted)
+                .is_some_and(|record| record.id == id && record.is_aborted())
     }
 
     /// The task's request to finish, made on first use.
     pub(crate) fn cancellation(&mut self, id: TaskId) -> Option<Arc<Cancellation>> {
         let record = self.record(id)?;
-        Some(record.cancellation.get_or_insert_with(Arc::default).clone())
+        let endings = record.endings.get_or_insert_default();
+        Some(endings.cancellation.get_or_insert_default().clone())
     }
 
     /// Every live task with its waker, in creation order.
@@ -119,9 +129,20 @@ impl TaskTable {
     }
 }
 
+impl Record {
+    fn is_aborted(&self) -> bool {
+        self.endings.as_ref().is_some_and(|endings| endings.aborted)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_live_task_takes_thirty_two_bytes() {
+        assert_eq!(size_of::<Option<Record>>(), 32);
+    }
 
     #[test]
     fn an_id_whose_slot_was_taken_over_names_nobody() {
