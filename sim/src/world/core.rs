@@ -38,6 +38,12 @@ const POLL_COSTS: [Duration; 4] = [
 
 const MILLISECOND: u64 = 1_000_000;
 
+impl Limits {
+    fn patience(&self) -> u64 {
+        PATIENCE.min(self.polls_at_once)
+    }
+}
+
 pub(crate) struct Core {
     pub(crate) now: Instant,
     /// Nothing is due before this; something may be later.
@@ -139,7 +145,7 @@ impl Core {
             poll_cost,
             polls: 0,
             polls_before: 0,
-            look_at: PATIENCE.min(limits.polls),
+            look_at: limits.patience().min(limits.polls),
             ended: None,
             closed: false,
         }
@@ -399,11 +405,17 @@ impl Core {
 
     #[cold]
     fn look_at_limits(&mut self) {
-        let at_once = self.polls - self.polls_before;
         let limits = self.limits;
-        if at_once > PATIENCE {
+        let patience = limits.patience();
+        let at_once = self.polls - self.polls_before;
+        if at_once > patience {
             if self.next_event().is_some() {
                 self.now += TOLL;
+                // Time passes, so no limit comes nearer but that of time; the next poll pays too.
+                self.polls_before = self.polls - patience;
+                if self.now > Instant::BEGIN + limits.time {
+                    self.end_at_time_limit();
+                }
             } else {
                 if at_once > limits.polls_at_once {
                     let limit = limits.polls_at_once;
@@ -426,10 +438,19 @@ impl Core {
         }
     }
 
+    fn end_at_time_limit(&mut self) {
+        let limit = self.limits.time;
+        self.end(
+            VerdictKind::TimeLimit,
+            format!("the run took more than {limit:?} of virtual time"),
+        );
+    }
+
     /// Something will be due.
     fn expect(&mut self, at: Instant) {
         self.next_due = self.next_due.min(at);
-        self.look_at = self.look_at.min(self.polls_before + PATIENCE);
+        let patience = self.limits.patience();
+        self.look_at = self.look_at.min(self.polls_before + patience);
     }
 
     fn next_event(&mut self) -> Option<Instant> {
@@ -479,18 +500,14 @@ impl Core {
             return self.end(VerdictKind::Deadlock, message);
         };
         if next > Instant::BEGIN + self.limits.time {
-            let limit = self.limits.time;
-            return self.end(
-                VerdictKind::TimeLimit,
-                format!("the run took more than {limit:?} of virtual time"),
-            );
+            return self.end_at_time_limit();
         }
         if next > self.now {
             self.now = next;
             self.trace.event(self.now, Kind::Time, 0, next.as_nanos());
         }
         self.polls_before = self.polls;
-        self.look_at = (self.polls + PATIENCE).min(self.limits.polls);
+        self.look_at = (self.polls + self.limits.patience()).min(self.limits.polls);
         self.next_due = next;
     }
 }
