@@ -125,6 +125,20 @@ impl CallbackQueue {
         std::mem::take(self)
     }
 
+    /// Drops what is scheduled, in the order it would have run. A destructor that panics is told
+    /// of and keeps no other from its turn.
+    pub(crate) fn drop_calls(self, ev: &EventLoop) {
+        for call in self.ready.into_iter().chain(self.timed.into_values()) {
+            let callback = call.take();
+            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(callback))) {
+                let message = "Exception in the destructor of a callback that never ran";
+                let mut context = ErrorContext::new(ev, message, panic_text(&*panic));
+                context.created_at = Some(call.site);
+                ev.call_exception_handler(&context);
+            }
+        }
+    }
+
     /// Due timers behind what is ready, and that is the batch.
     fn take_batch(&mut self, now: Instant) -> VecDeque<Arc<Call>> {
         while let Some(entry) = self.timed.first_entry() {

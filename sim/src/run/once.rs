@@ -177,7 +177,9 @@ where
         // `main` is called at the first poll, inside the world.
         let mut root = Box::pin(async { value = Some(main(sim).await) });
         match world.drive(0, "main", site, root.as_mut()) {
-            Drive::Done | Drive::Verdict => {}
+            Drive::Done => {}
+            // What is cut off finds the world closed, as the tasks do after it.
+            Drive::Verdict => world.refuse(),
             Drive::Panicked(payload, meta) => {
                 as_task(meta, || world.panicked(VerdictKind::Panic, &*payload));
             }

@@ -72,7 +72,10 @@ pub(crate) struct Core {
     /// After this many polls somebody has to look at the limits.
     look_at: u64,
     pub(crate) ended: Option<Box<Verdict>>,
+    /// Calls are refused.
     pub(crate) closed: bool,
+    /// While a closed world drops its tasks: those that can be dropped, for they were woken.
+    pub(crate) late: Option<Vec<Runnable>>,
 }
 
 /// A host: a name, an address, and the loop its tasks see.
@@ -148,6 +151,7 @@ impl Core {
             look_at: limits.patience().min(limits.polls),
             ended: None,
             closed: false,
+            late: None,
         }
     }
 

@@ -18,6 +18,7 @@ pub(crate) mod sockets;
 mod tasks;
 pub(crate) mod verdict;
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::pin::Pin;
@@ -193,9 +194,11 @@ impl World {
     ) -> Option<Runnable> {
         let mut runnable = Some(runnable);
         let opened = self.core.try_with(|core| {
-            if !core.closed
-                && let Some(runnable) = runnable.take()
-            {
+            if core.closed {
+                if let Some(late) = &mut core.late {
+                    late.extend(runnable.take());
+                }
+            } else if let Some(runnable) = runnable.take() {
                 first(core, &runnable);
                 core.push(Ready::Task(runnable));
             }
@@ -254,9 +257,7 @@ impl World {
         let _quiet = panics::Quiet::begin();
         let mut entered = Entered::default();
         entered.host(self, host);
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(f)) {
-            self.panicked(VerdictKind::Unread, &*payload);
-        }
+        self.guarded(f);
     }
 
     /// The world's clock; readable while the core is open, and from any thread.
@@ -296,19 +297,18 @@ impl World {
                 }
             });
             self.drop_tasks();
-            for host in 0.. {
-                let left = self.core(|core| core.hosts.get_mut(host).map(|host| host.ev.take()));
-                match left {
-                    Some(ev) => ev.iter().for_each(EventLoop::close_now),
-                    None => break,
-                }
+            let mut entered = Entered::default();
+            for host in 0..self.core(|core| core.hosts.len()) {
+                entered.host(self, host as u32);
+                let ev = self.core(|core| core.hosts[host].ev.take());
+                self.guarded(|| ev.iter().for_each(EventLoop::close_now));
             }
             let wakers = self.core(|core| {
                 let mut wakers = core.sockets.take_wakers();
                 wakers.extend(core.timers.drain().map(|(_, _, waker)| waker));
                 wakers
             });
-            drop(wakers);
+            self.guarded(|| drop(wakers));
         }
         self.core(|core| {
             core.trace.event(core.now, Kind::End, 0, core.polls());
@@ -326,40 +326,60 @@ impl World {
         })
     }
 
-    /// Drops every live task, in creation order.
-    pub(crate) fn drop_tasks(&self) {
-        let mut queued = Vec::new();
-        let live = self.core(|core| {
+    /// From here on what asks for something is refused, and what is woken waits for
+    /// [`close`](Self::close) to drop it in its turn.
+    pub(crate) fn refuse(&self) {
+        self.core(|core| {
             core.closed = true;
+            core.late.get_or_insert_default();
+        });
+    }
+
+    /// Drops every live task, in creation order.
+    fn drop_tasks(&self) {
+        self.refuse();
+        let live = self.core(|core| {
             while let Some(ready) = core.pop_any() {
-                queued.push(ready);
+                if let (Ready::Task(runnable), Some(late)) = (ready, &mut core.late) {
+                    late.push(runnable);
+                }
             }
             core.tasks.in_creation_order()
         });
-        if live.is_empty() && queued.is_empty() && !self.inbox.has_any() {
-            return;
-        }
-        queued.extend(self.inbox.take().unwrap_or_default());
-        // A pending task is reached through its waker, which makes it a `Runnable` that
-        // `schedule` drops, the world being closed. One that is queued already must be dropped
-        // by hand.
-        let mut queued: std::collections::BTreeMap<u64, Runnable> = queued
-            .into_iter()
-            .filter_map(|ready| match ready {
-                Ready::Task(runnable) => Some((runnable.meta().id.serial(), runnable)),
-                Ready::Root => None,
-            })
-            .collect();
+        let mut entered = Entered::default();
+        let mut woken = BTreeMap::new();
         for (id, waker) in live {
-            let dropped = catch_unwind(AssertUnwindSafe(|| match queued.remove(&id.serial()) {
-                Some(runnable) => drop_task(runnable),
-                None => drop(waker.map(Waker::wake)),
-            }));
-            if let Err(payload) = dropped {
-                self.panicked(VerdictKind::Unread, &*payload);
+            // A task is reached through its waker, which puts it among the late ones unless it
+            // is there already. What its destructor wakes gets there too, and is not dropped
+            // inside of it: the waker may be used with a lock held.
+            if let Some(waker) = waker {
+                self.guarded(|| waker.wake());
+            }
+            self.take_late(&mut woken);
+            if let Some(runnable) = woken.remove(&id.serial()) {
+                entered.host(self, runnable.meta().host);
+                self.guarded(|| drop_task(runnable));
             }
             let left = self.core(|core| core.tasks.remove(id));
             drop(left);
+        }
+        self.take_late(&mut woken);
+        self.core(|core| core.late = None);
+    }
+
+    fn take_late(&self, woken: &mut BTreeMap<u64, Runnable>) {
+        let mut late = self.core(|core| core.late.as_mut().map(std::mem::take).unwrap_or_default());
+        if self.inbox.has_any() {
+            let mail = self.inbox.take().unwrap_or_default();
+            late.extend(mail.into_iter().filter_map(Ready::into_task));
+        }
+        woken.extend(late.into_iter().map(|r| (r.meta().id.serial(), r)));
+    }
+
+    /// Runs destructors at the end of the world, whose panics fail the run.
+    fn guarded(&self, destructors: impl FnOnce()) {
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(destructors)) {
+            self.panicked(VerdictKind::Unread, &*payload);
         }
     }
 

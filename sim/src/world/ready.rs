@@ -16,6 +16,15 @@ pub(crate) enum Ready {
     Root,
 }
 
+impl Ready {
+    pub(crate) fn into_task(self) -> Option<Runnable> {
+        match self {
+            Self::Task(runnable) => Some(runnable),
+            Self::Root => None,
+        }
+    }
+}
+
 /// What a strategy needs: wakes come in by [`push`](Self::push), and go out in the strategy's
 /// order. Picking is O(1) or O(log n) in what is queued.
 pub(crate) trait ReadyQueue {
