@@ -131,18 +131,22 @@ impl Drop for EnterGuard {
     }
 }
 
-/// The run this thread is inside, if any.
+/// The run this thread is inside, if any. A task that tokio polls while no `run_*` call is under
+/// way stands for one, with the place where it was spawned.
 pub(crate) fn run_mark() -> Option<RunMark> {
-    CONTEXT.with(|context| {
-        let of_task = || {
-            context
-                .tokio_task
-                .borrow()
-                .as_ref()
-                .and_then(|t| t.event_loop().run_mark())
-        };
-        context.run.get().or_else(of_task)
-    })
+    let of_task = || {
+        with_tokio_task(|task| {
+            let task = task?;
+            let beside = RunMark { site: task.site() };
+            Some(task.event_loop().run_mark().unwrap_or(beside))
+        })
+    };
+    CONTEXT.with(|context| context.run.get()).or_else(of_task)
+}
+
+/// Whether a tokio task of this loop is being polled on this thread.
+pub(crate) fn in_tokio_task_of(ev: &EventLoop) -> bool {
+    with_tokio_task(|task| task.is_some_and(|task| task.event_loop().same_loop(ev)))
 }
 
 /// Sets the run this thread is inside, and gives the previous one back.

@@ -155,12 +155,19 @@ impl EventLoop {
         if self.is_closed() {
             return Err(LoopError::Closed);
         }
+        // Asked before the lock, for it may be the life of this very loop that it looks into.
+        let inside = context::run_mark();
+        let in_own_task = context::in_tokio_task_of(self);
         let mut life = self.life();
         if let Some(outer) = life.running {
             return Err(LoopError::AlreadyRunning { outer, here });
         }
-        if let Some(RunMark { site: outer }) = context::run_mark() {
-            return Err(LoopError::AnotherLoopRunning { outer, here });
+        if let Some(RunMark { site: outer }) = inside {
+            return Err(if in_own_task {
+                LoopError::AlreadyRunning { outer, here }
+            } else {
+                LoopError::AnotherLoopRunning { outer, here }
+            });
         }
         life.running = Some(here);
         drop(life);

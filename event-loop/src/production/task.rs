@@ -44,6 +44,11 @@ impl TokioTask {
         &self.ev
     }
 
+    /// Where it was spawned.
+    pub(crate) fn site(&self) -> &'static Location<'static> {
+        self.site
+    }
+
     pub(crate) fn cancellation(&self) -> &Cancellation {
         &self.cancellation
     }

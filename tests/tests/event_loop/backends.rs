@@ -1,0 +1,104 @@
+//! The loops that a clause is run on.
+
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use event_loop::{EventLoop, LoopConfig, LoopError, production};
+use sim::Profile;
+
+/// How many seeds a clause is run with in each profile, the plain run included.
+const SEEDS: u64 = 20;
+
+/// One loop's origin.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Backend {
+    CurrentThread,
+    MultiThread,
+    Simulated { profile: Profile, seed: u64 },
+}
+
+/// Which loops promise a clause.
+#[derive(Clone, Copy)]
+pub(crate) enum Backends {
+    Everywhere,
+    Production,
+    Simulated,
+}
+
+impl Backend {
+    /// What a runner takes.
+    pub(crate) fn factory(self) -> Result<EventLoop, LoopError> {
+        match self {
+            Self::CurrentThread => production::current_thread(LoopConfig::default()),
+            Self::MultiThread => production::multi_thread(LoopConfig::default().worker_threads(2)),
+            Self::Simulated { profile, seed } => sim::factory(seed, profile),
+        }
+    }
+
+    /// A fresh loop.
+    pub(crate) fn make(self) -> EventLoop {
+        self.factory().expect("a loop can be made")
+    }
+
+    pub(crate) fn is_simulated(self) -> bool {
+        matches!(self, Self::Simulated { .. })
+    }
+
+    /// Whether its clock is ideal: polls take no time.
+    pub(crate) fn is_plain(self) -> bool {
+        matches!(
+            self,
+            Self::Simulated { seed: 0, .. }
+                | Self::Simulated {
+                    profile: Profile::Exact,
+                    ..
+                }
+        )
+    }
+}
+
+impl fmt::Display for Backend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::CurrentThread => f.write_str("production current-thread"),
+            Self::MultiThread => f.write_str("production multi-thread"),
+            Self::Simulated { profile, seed } => write!(f, "simulated {profile}, seed {seed}"),
+        }
+    }
+}
+
+impl Backends {
+    fn list(self) -> Vec<Backend> {
+        let production = [Backend::CurrentThread, Backend::MultiThread];
+        let simulated = Profile::ALL
+            .into_iter()
+            .flat_map(|profile| (0..SEEDS).map(move |seed| Backend::Simulated { profile, seed }));
+        match self {
+            Self::Everywhere => production.into_iter().chain(simulated).collect(),
+            Self::Production => production.to_vec(),
+            Self::Simulated => simulated.collect(),
+        }
+    }
+}
+
+/// Runs a clause on each of `backends`, and fails with the list of those that break it.
+///
+/// A panic inside a world prints nothing, so its text is repeated here.
+#[track_caller]
+pub(crate) fn on(backends: Backends, clause: impl Fn(Backend)) {
+    let mut broken = Vec::new();
+    for backend in backends.list() {
+        // One sentence for all of them: the same snapshot is compared again and again.
+        let run = || insta::allow_duplicates! { clause(backend) };
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(run)) {
+            broken.push(format!("on {backend}: {}", text_of(&*panic)));
+        }
+    }
+    assert!(broken.is_empty(), "{}", broken.join("\n"));
+}
+
+fn text_of(panic: &(dyn std::any::Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("a panic without text")
+}
