@@ -1,5 +1,7 @@
 //! A run that fails drops all it made: once, in order, and with nothing left.
 
+use std::task::{Poll, Waker};
+
 use super::*;
 
 type Order = Arc<Mutex<Vec<&'static str>>>;
@@ -162,31 +164,43 @@ impl Drop for Logged {
 /// A waker may be used with a lock held that the woken task's destructor takes too.
 #[test]
 fn a_wake_from_a_destructor_runs_no_other_destructor_inside() {
-    struct Locks(Arc<Mutex<Option<std::task::Waker>>>);
+    #[derive(Default)]
+    struct Shared {
+        waker: Mutex<Option<Waker>>,
+        dropped: AtomicUsize,
+    }
+    struct Locks(Arc<Shared>);
     impl Drop for Locks {
         fn drop(&mut self) {
-            let mut waker = self.0.try_lock().expect("no destructor inside another");
-            if let Some(waker) = waker.take() {
-                waker.wake();
+            // Inside of another the lock is taken, and the count stays behind.
+            if let Ok(mut waker) = self.0.waker.try_lock() {
+                self.0.dropped.fetch_add(1, Ordering::Relaxed);
+                if let Some(waker) = waker.take() {
+                    waker.wake();
+                }
             }
         }
     }
-    let run = run_once(&Config::new(), 0, |_| async {
-        let shared = Arc::new(Mutex::new(None));
+
+    let shared = Arc::new(Shared::default());
+    let of_tasks = shared.clone();
+    let run = run_once(&Config::new(), 0, |_| async move {
         for registers in [false, true] {
-            let locks = Locks(shared.clone());
+            let locks = Locks(of_tasks.clone());
             event_loop::spawn(std::future::poll_fn(move |cx| {
                 if registers {
-                    *locks.0.lock().unwrap() = Some(cx.waker().clone());
+                    *locks.0.waker.lock().unwrap() = Some(cx.waker().clone());
                 }
+                // Both own their lock.
                 let _ = &locks;
-                std::task::Poll::<()>::Pending
+                Poll::<()>::Pending
             }))
             .detach();
         }
         sleep(Duration::from_millis(1)).await;
     });
     assert_eq!(run.verdict, None);
+    assert_eq!(shared.dropped.load(Ordering::Relaxed), 2);
 }
 
 #[test]
@@ -286,7 +300,7 @@ fn leaves_no_world_behind_what_outlives_it() {
             std::future::pending::<()>().await;
         });
         let ev = sim.event_loop();
-        let waker = std::future::poll_fn(|cx| std::task::Poll::Ready(cx.waker().clone())).await;
+        let waker = std::future::poll_fn(|cx| Poll::Ready(cx.waker().clone())).await;
         keeps.lock().unwrap().push((sim, ev, task, waker));
         sleep(Duration::from_millis(1)).await;
         panic!("in the middle");
