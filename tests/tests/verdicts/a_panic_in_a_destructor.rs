@@ -64,6 +64,22 @@ fn of_a_callback_that_never_ran_is_reported() {
 }
 
 #[test]
+fn of_a_callback_keeps_no_other_from_its_turn() {
+    let dropped = Arc::new(AtomicUsize::new(0));
+    let shared = dropped.clone();
+    let run = run_once(&Config::new(), 0, |sim: Sim| async move {
+        let ev = sim.event_loop();
+        for _ in 0..3 {
+            let owned = (Bomb("one of three callbacks"), Counted(shared.clone()));
+            ev.call_later(Duration::from_hours(1), || drop(owned))
+                .unwrap();
+        }
+    });
+    assert_reported(run, "one of three callbacks");
+    assert_eq!(dropped.load(Ordering::Relaxed), 3);
+}
+
+#[test]
 fn of_an_aborted_task_is_reported() {
     let run = run_once(&Config::new(), 0, |_| async {
         let bomb = Bomb("of an aborted task");
