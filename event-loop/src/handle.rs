@@ -119,7 +119,10 @@ impl EventLoop {
 
     /// The loop's wall clock, which may be stepped and may drift.
     #[must_use]
-    #[expect(clippy::disallowed_methods, reason = "production's clock is the machine's")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "production's clock is the machine's"
+    )]
     pub fn wall_now(&self) -> SystemTime {
         match &self.shared.inner {
             Inner::Tokio(_) => SystemTime::now(),

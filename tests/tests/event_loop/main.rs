@@ -21,7 +21,11 @@
 
 mod backends;
 mod callbacks;
+mod closing;
+mod errors;
 mod lifecycle;
 mod log;
 mod refusals;
+mod tasks;
+mod tcp;
 mod time;
