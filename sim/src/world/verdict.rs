@@ -24,8 +24,6 @@ pub enum VerdictKind {
     PollLimit,
     /// More virtual time than allowed.
     TimeLimit,
-    /// The loop was stopped before the test's body was finished.
-    Stopped,
     /// A thread outside the world touched it.
     ForeignThread,
     /// Two runs of one seed differ.
@@ -48,7 +46,6 @@ impl VerdictKind {
             Self::Livelock => "livelock",
             Self::PollLimit => "poll limit",
             Self::TimeLimit => "time limit",
-            Self::Stopped => "stopped",
             Self::ForeignThread => "foreign thread",
             Self::Divergence => "divergence",
             Self::Hang => "hang",
