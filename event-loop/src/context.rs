@@ -250,9 +250,14 @@ pub fn current_task() -> Option<TaskMeta> {
     CONTEXT.with(|context| context.world_task.get())
 }
 
-/// The future of the task being polled is ready.
+/// The future of the task being polled is ready. Only who polls a world's task asks afterwards, so
+/// tokio's must not leave the mark to the next world on this thread.
 pub(crate) fn mark_finished() {
-    CONTEXT.with(|context| context.finished.set(true));
+    CONTEXT.with(|context| {
+        if context.world_task.get().is_some() {
+            context.finished.set(true);
+        }
+    });
 }
 
 /// Swaps the tokio task being polled on this thread.

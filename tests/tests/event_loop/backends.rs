@@ -1,5 +1,6 @@
 //! The loops that a clause is run on.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -86,15 +87,19 @@ impl Backends {
 /// A panic inside a world prints nothing, so its text is repeated here.
 #[track_caller]
 pub(crate) fn on(backends: Backends, clause: impl Fn(Backend)) {
-    let mut broken = Vec::new();
+    let mut broken = BTreeMap::<String, Vec<String>>::new();
     for backend in backends.list() {
         // One sentence for all of them: the same snapshot is compared again and again.
         let run = || insta::allow_duplicates! { clause(backend) };
         if let Err(panic) = catch_unwind(AssertUnwindSafe(run)) {
-            broken.push(format!("on {backend}: {}", text_of(&*panic)));
+            let how = text_of(&*panic).to_owned();
+            broken.entry(how).or_default().push(backend.to_string());
         }
     }
-    assert!(broken.is_empty(), "{}", broken.join("\n"));
+    let report = broken
+        .iter()
+        .map(|(how, on)| format!("on {}: {how}\n", on.join("; ")));
+    assert!(broken.is_empty(), "{}", report.collect::<String>());
 }
 
 fn text_of(panic: &(dyn std::any::Any + Send)) -> &str {
