@@ -104,6 +104,8 @@ impl EventLoop {
         if self.shared.closed.swap(true, Ordering::AcqRel) {
             return;
         }
+        // What destructors ask of the loop is refused, which takes a loop to ask.
+        let _entered = self.enter();
         let scheduled = self.callbacks().clear();
         scheduled.drop_calls(self);
         match &self.shared.inner {

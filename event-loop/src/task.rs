@@ -537,6 +537,10 @@ fn admit(
     name: Option<&str>,
     site: &'static Location<'static>,
 ) -> Result<Head, Closed> {
+    // A loop that is closing drops its callbacks before its backend closes.
+    if ev.closed_flag() {
+        return Err(Closed);
+    }
     Ok(Head {
         meta: backend.admit(name, site)?,
         ev: BackendLoop::of_other(ev),

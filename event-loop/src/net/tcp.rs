@@ -15,6 +15,7 @@ use super::ToSocketAddrs;
 use crate::backend::{Backend, SocketKey};
 use crate::context::expect_current;
 use crate::handle::Inner;
+use crate::{Closed, EventLoop};
 
 /// What the operating system would use for an application that does not say, as tokio does.
 const BACKLOG: u32 = 1024;
@@ -78,7 +79,7 @@ impl TcpListener {
     /// # Panics
     /// If this thread has no current loop.
     pub async fn bind(address: impl ToSocketAddrs) -> io::Result<Self> {
-        let ev = expect_current();
+        let ev = open_loop()?;
         let mut last = None;
         for address in address.to_target()?.resolve(&ev).await? {
             let bound = match &ev.shared.inner {
@@ -149,6 +150,15 @@ impl TcpListener {
     }
 }
 
+/// The current loop. Tokio itself would still make sockets while it drops the tasks.
+fn open_loop() -> io::Result<EventLoop> {
+    let ev = expect_current();
+    if ev.closed_flag() {
+        return Err(io::Error::other(Closed));
+    }
+    Ok(ev)
+}
+
 fn listen_on_tokio(address: SocketAddr) -> io::Result<tokio::net::TcpListener> {
     let socket = match address {
         SocketAddr::V4(_) => tokio::net::TcpSocket::new_v4()?,
@@ -170,7 +180,7 @@ impl TcpStream {
     /// # Panics
     /// If this thread has no current loop.
     pub async fn connect(address: impl ToSocketAddrs) -> io::Result<Self> {
-        let ev = expect_current();
+        let ev = open_loop()?;
         let mut last = None;
         for address in address.to_target()?.resolve(&ev).await? {
             let connected = match &ev.shared.inner {
