@@ -231,7 +231,7 @@ impl<T> Future for TaskHandle<T> {
         match &mut self.repr {
             Repr::Tokio(task) => Pin::new(task).poll(cx),
             Repr::World { task, id, ev } => match Pin::new(&mut *task).poll(cx) {
-                Poll::Ready(Some(Ok(value))) => Poll::Ready(Ok(value)),
+                Poll::Ready(Some(Ok(value))) => Poll::Ready(Ok(value.take())),
                 Poll::Ready(Some(Err(unread))) => Poll::Ready(Err(unread.read())),
                 Poll::Ready(None) => Poll::Ready(Err(TaskError::aborted())),
                 Poll::Pending => {
@@ -351,7 +351,29 @@ impl fmt::Debug for TaskError {
 impl std::error::Error for TaskError {}
 
 /// What a task leaves behind: its value, or a failure somebody has to read.
-pub(crate) type Output<T> = Result<T, Box<Unread>>;
+pub(crate) type Output<T> = Result<Kept<T>, Box<Unread>>;
+
+/// A task's value on its way to a reader.
+///
+/// If it is dropped unread, its destructor's panic is caught here: below, in the executor's hands,
+/// it would end the process.
+pub(crate) struct Kept<T>(Option<T>);
+
+impl<T> Kept<T> {
+    pub(crate) fn take(mut self) -> T {
+        self.0.take().expect("a value is taken once")
+    }
+}
+
+impl<T> Drop for Kept<T> {
+    fn drop(&mut self) {
+        if let Some(value) = self.0.take()
+            && let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(value)))
+        {
+            drop(Unread::new(payload));
+        }
+    }
+}
 
 /// A task's panic on its way to a reader; if it is dropped unread, the exception handler gets it.
 pub(crate) struct Unread {
@@ -451,7 +473,7 @@ impl<F: Future> Future for Caught<F> {
         }));
         let outcome = match polled {
             Ok(Poll::Pending) => return Poll::Pending,
-            Ok(Poll::Ready(value)) => Ok(value),
+            Ok(Poll::Ready(value)) => Ok(Kept(Some(value))),
             Err(payload) => Err(Unread::new(payload)),
         };
         context::mark_finished();

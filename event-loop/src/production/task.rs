@@ -108,7 +108,7 @@ impl<T> Future for TokioTaskHandle<T> {
         Pin::new(&mut self.join)
             .poll(cx)
             .map(|joined| match joined {
-                Ok(Ok(value)) => Ok(value),
+                Ok(Ok(value)) => Ok(value.take()),
                 Ok(Err(unread)) => Err(unread.read()),
                 Err(error) if error.is_panic() => Err(TaskError::panicked(error.into_panic())),
                 Err(_) => Err(TaskError::aborted()),

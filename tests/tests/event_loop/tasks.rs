@@ -341,6 +341,30 @@ fn a_destructor_that_panics_under_an_abort_goes_to_the_exception_handler() {
 }
 
 #[test]
+fn a_value_that_nobody_takes_may_panic_when_it_is_dropped() {
+    on(Everywhere, |backend| {
+        let ev = backend.make();
+        let reports = reports(&ev);
+        let value = || OnDrop::new(|| panic!("in drop"));
+        ev.run_until_complete(async move {
+            spawn(async move { value() }).detach();
+            let finished = spawn(async move { value() });
+            until(|| finished.is_finished()).await;
+            drop(finished);
+            sleep(5 * TICK).await;
+        })
+        .unwrap();
+        let told: Vec<_> = reports.take().into_iter().map(|r| r.error).collect();
+        // Tokio's workers drop a detached task's value with no loop current: only the panic hook
+        // is told.
+        if backend != Backend::MultiThread {
+            assert_eq!(told, ["in drop"; 2]);
+        }
+        assert_eq!(ev.run_until_complete(async { 7 }), Ok(7));
+    });
+}
+
+#[test]
 fn a_timeout_of_zero_polls_the_value_first() {
     on(Everywhere, |backend| {
         let ev = backend.make();
