@@ -13,10 +13,11 @@ use virtual_time::{Instant, Timers};
 
 use super::choices::{Choices, Domain};
 use super::decider::Decider;
+use super::inbox::Inbox;
 use super::ready::{Fifo, FifoByHost, Held, Ready, ReadyQueue, Shuffled, Strategy};
 use super::recording::Recording;
 use super::sockets::Sockets;
-use super::tasks::TaskTable;
+use super::tasks::{Endings, TaskTable};
 use super::verdict::{Verdict, VerdictKind};
 use crate::Profile;
 use crate::config::{Config, Limits};
@@ -93,6 +94,9 @@ pub(crate) enum Step {
     Root,
     /// A task that was aborted.
     Drop(Runnable),
+    /// What a task that has ended leaves, to be dropped: it has the wakers of whoever waited for
+    /// its cancellation.
+    Left(Box<Endings>),
     /// The wakers that were put into the buffer.
     Wake,
     /// A verdict has fallen.
@@ -158,12 +162,16 @@ impl Core {
     /// What to do next. `polled` is what the last poll came to; wakers to be used with the core
     /// closed go into `wakes`.
     #[inline]
-    pub(crate) fn step(&mut self, polled: Polled, wakes: &mut Vec<Waker>) -> Step {
+    pub(crate) fn step(&mut self, polled: Polled, wakes: &mut Vec<Waker>, inbox: &Inbox) -> Step {
         match polled {
             Polled::Pending => {}
             Polled::Woken(runnable) if self.closed => return Step::Drop(runnable),
             Polled::Woken(runnable) => self.push(Ready::Task(runnable)),
-            Polled::Finished(id) => self.finish(id),
+            Polled::Finished(id) => {
+                if let Some(endings) = self.finish(id) {
+                    return Step::Left(endings);
+                }
+            }
         }
         loop {
             if self.ended.is_some() {
@@ -178,6 +186,10 @@ impl Core {
             let choices = &mut self.choices;
             if let Some(ready) = self.ready.pick(|n| choices.pick(n)) {
                 return self.take(ready);
+            }
+            if inbox.has_any() {
+                // Nothing to wake: the driver reads the inbox between two steps.
+                return Step::Wake;
             }
             self.pass_time();
         }
@@ -387,13 +399,15 @@ impl Core {
         }
     }
 
-    pub(crate) fn finish(&mut self, id: TaskId) {
+    /// The task has ended; what it leaves is dropped with the core closed.
+    #[must_use]
+    pub(crate) fn finish(&mut self, id: TaskId) -> Option<Box<Endings>> {
         self.trace.event(self.now, Kind::Finish, id.serial(), 0);
         if let Some(recording) = &mut self.recording {
             recording.finished(id.serial());
         }
-        // The future is gone already: what is dropped here runs no code of the test's.
-        drop(self.tasks.remove(id));
+        // The future is gone already: the task's own waker runs no code of the test's.
+        self.tasks.remove(id)?.into_endings()
     }
 
     #[inline]

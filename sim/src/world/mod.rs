@@ -242,11 +242,11 @@ impl World {
                 Err(payload) => self.panicked(VerdictKind::Unread, &*payload),
             }
         };
-        self.core(|core| {
-            if let Some(meta) = core.root.take() {
-                core.finish(meta.id);
-            }
+        let left = self.core(|core| {
+            let meta = core.root.take()?;
+            core.finish(meta.id)
         });
+        self.guarded(|| drop(left));
         end
     }
 
@@ -361,7 +361,7 @@ impl World {
                 self.guarded(|| drop_task(runnable));
             }
             let left = self.core(|core| core.tasks.remove(id));
-            drop(left);
+            self.guarded(|| drop(left));
         }
         self.take_late(&mut woken);
         self.core(|core| core.late = None);
@@ -396,7 +396,7 @@ impl World {
             }
             let last = std::mem::replace(&mut polled, Polled::Pending);
             let step = self.core.with(|core| {
-                let step = core.step(last, wakes);
+                let step = core.step(last, wakes, &self.inbox);
                 self.now.store(core.now.as_nanos(), Ordering::Relaxed);
                 self.polls.store(core.polls(), Ordering::Relaxed);
                 step
@@ -422,6 +422,7 @@ impl World {
                     drop_task(runnable);
                     polled = Polled::Finished(meta.id);
                 }
+                Step::Left(endings) => drop(endings),
                 Step::Wake => wakes.drain(..).for_each(Waker::wake),
                 Step::End => return Drive::Verdict,
             }

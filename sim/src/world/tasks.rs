@@ -32,7 +32,7 @@ pub(crate) struct Record {
 
 /// How a task was asked to end.
 #[derive(Debug, Default)]
-struct Endings {
+pub(crate) struct Endings {
     cancellation: Option<Arc<Cancellation>>,
     aborted: bool,
 }
@@ -130,6 +130,10 @@ impl TaskTable {
 }
 
 impl Record {
+    pub(crate) fn into_endings(self) -> Option<Box<Endings>> {
+        self.endings
+    }
+
     fn is_aborted(&self) -> bool {
         self.endings.as_ref().is_some_and(|endings| endings.aborted)
     }
