@@ -11,7 +11,8 @@ const SHIFT: u32 = PAGE.trailing_zeros();
 /// The end of a list of vacant entries or of pages.
 const NIL: u32 = u32::MAX;
 
-/// One pending timer, or a vacant place.
+/// One pending timer, or a vacant place; aligned so that with a `Waker` it is in one cache line.
+#[repr(align(32))]
 struct Entry<T> {
     deadline: u64,
     /// In a vacant entry, the page's next vacant one.
@@ -277,6 +278,7 @@ impl<T> Slab<T> {
 #[cfg(test)]
 impl<T> Slab<T> {
     pub(super) const ENTRY_SIZE: usize = size_of::<Entry<T>>();
+    pub(super) const ENTRY_ALIGN: usize = align_of::<Entry<T>>();
 
     /// Entries there is storage for.
     pub(super) fn capacity(&self) -> usize {

@@ -134,6 +134,9 @@ impl Wheel {
     fn spread_level<T>(&mut self, place: Place, base: u64, slab: &Slab<T>) {
         let number = self.vacate(place);
         let bucket = &self.buckets[usize::from(number)];
+        if bucket.is_near() {
+            bucket.read_ahead(slab);
+        }
         let check = bucket.has_cancelled();
         let mut position = bucket.popped();
         while let Some(item) = self.buckets[usize::from(number)].item(position) {
