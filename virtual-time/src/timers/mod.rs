@@ -12,7 +12,7 @@
 //! |                                          | 100,000 |   74 |    59 |        123 |        133 |
 //! |                                          |  10^7   |   96 |   497 |        194 |        774 |
 //! | the same in whole milliseconds           | 100,000 |   44 |    42 |         30 |        149 |
-//! | insert a far one and cancel it           | 100,000 |   14 |     5 |          5 |         10 |
+//! | insert a far one and cancel it           | 100,000 |   15 |     5 |          6 |         10 |
 //!
 //! The rivals neither give memory back nor take a deadline that has passed. Giving it back by
 //! pages is most of what `kept` loses to `lists`, the same wheel with its timers in linked lists,
