@@ -39,16 +39,23 @@ pub struct Sim {
 impl Sim {
     /// The host of this name, made now if there is none. Its address is the next of 10.0.0.0/8,
     /// and other hosts reach it by its name.
+    ///
+    /// # Panics
+    /// If there is none and the run is over, or on a thread outside the world.
     #[must_use]
     #[track_caller]
     pub fn host(&self, name: &str) -> Host {
         let site = Location::caller();
-        let known = self
-            .world
-            .core(|core| core.hosts.iter().position(|h| &*h.name == name));
+        let known = self.world.core(|core| {
+            (
+                core.hosts.iter().position(|h| &*h.name == name),
+                core.closed,
+            )
+        });
         let index = match known {
-            Some(index) => index as u32,
-            None => self.world.add_host(name, site),
+            (Some(index), _) => index as u32,
+            (None, true) => panic!("host(\"{name}\"): the run is over, and has no such host"),
+            (None, false) => self.world.add_host(name, site),
         };
         Host {
             world: self.world.clone(),
@@ -57,11 +64,12 @@ impl Sim {
         }
     }
 
-    /// The loop of the test itself, on host `main`.
+    /// The loop of the test itself, on host `main`; once the run is over, a closed one.
     ///
     /// # Panics
-    /// Once the run is over.
+    /// On a thread outside the world.
     #[must_use]
+    #[track_caller]
     pub fn event_loop(&self) -> EventLoop {
         self.host("main").event_loop()
     }
@@ -152,18 +160,17 @@ impl Host {
         address_of(self.index)
     }
 
-    /// Its loop.
+    /// Its loop; once the run is over, a closed one.
     ///
     /// # Panics
-    /// Once the run is over.
+    /// On a thread outside the world.
     #[must_use]
+    #[track_caller]
     pub fn event_loop(&self) -> EventLoop {
-        self.world
-            .event_loop(self.index)
-            .expect("the run of this host is over")
+        self.world.loop_of(self.index)
     }
 
-    /// Starts a task on the host.
+    /// Starts a task on the host. Once the run is over it never runs, and its handle says so.
     #[track_caller]
     pub fn spawn<F>(&self, future: F) -> TaskHandle<F::Output>
     where

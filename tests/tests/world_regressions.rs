@@ -1,6 +1,7 @@
 //! Defects the world once had, each with the least program that showed it.
 
 use std::future::Future as _;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Wake, Waker};
@@ -8,7 +9,7 @@ use std::time::Duration;
 
 use event_loop::time::sleep;
 use futures::channel::oneshot;
-use sim::{Config, run_once};
+use sim::{Config, Host, Sim, run_once};
 
 /// A waker whose end is a message.
 struct SendsWhenDropped(Mutex<Option<oneshot::Sender<()>>>);
@@ -45,4 +46,52 @@ fn a_wake_from_the_end_of_a_task_s_record_is_no_deadlock() {
         });
         assert_eq!((run.verdict, run.value), (None, Some(())), "seed {seed}");
     }
+}
+
+/// A callback's destructor asked its host for a loop that was gone, and its panic failed the run.
+#[test]
+fn a_callback_that_is_dropped_at_the_end_may_spawn() {
+    struct SpawnsWhenDropped(Host, oneshot::Sender<bool>);
+
+    impl Drop for SpawnsWhenDropped {
+        fn drop(&mut self) {
+            let refused = self.0.spawn(async {}).is_finished();
+            let (sender, _) = oneshot::channel();
+            let _ = std::mem::replace(&mut self.1, sender).send(refused);
+        }
+    }
+
+    let (sender, mut receiver) = oneshot::channel();
+    let run = run_once(&Config::new(), 0, |sim: Sim| async move {
+        // A later host than the callback's: every loop stays until all are closed.
+        let (svc, later) = (sim.host("svc"), sim.host("later"));
+        let guard = SpawnsWhenDropped(later, sender);
+        svc.event_loop()
+            .call_later(Duration::from_secs(60), move || drop(guard))
+            .unwrap();
+    });
+    assert_eq!(run.verdict, None);
+    assert_eq!(receiver.try_recv(), Ok(Some(true)));
+}
+
+#[test]
+fn what_a_host_is_asked_after_the_run_is_refused() {
+    let mut kept = None;
+    let run = run_once(&Config::new(), 0, |sim: Sim| {
+        kept = Some((sim.clone(), sim.host("svc")));
+        async {}
+    });
+    let (sim, svc) = kept.unwrap();
+    let spawned = move || {
+        assert!(svc.event_loop().is_closed());
+        assert!(svc.event_loop().call_soon(|| ()).is_err());
+        svc.spawn(async {}).is_finished()
+    };
+    assert!(spawned());
+    assert!(std::thread::spawn(spawned).join().unwrap());
+    assert_eq!(sim.host("svc").name(), "svc");
+    let refused = catch_unwind(AssertUnwindSafe(|| sim.host("new"))).unwrap_err();
+    let text = refused.downcast_ref::<String>().unwrap();
+    assert!(text.contains("the run is over"), "{text}");
+    assert_eq!(run.verdict, None);
 }

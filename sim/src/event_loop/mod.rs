@@ -118,7 +118,7 @@ impl Backend for SimLoop {
     }
 
     fn is_closed(&self) -> bool {
-        self.world.enter(|core| core.closed).unwrap_or(false)
+        self.world.is_over() || self.world.enter(|core| core.closed).unwrap_or(false)
     }
 
     fn admit(

@@ -22,7 +22,7 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 
@@ -50,11 +50,17 @@ pub(crate) struct World {
     now: AtomicU64,
     /// Polls so far, for the watchdog.
     polls: AtomicU64,
+    /// The world is closed, and nothing is left in it.
+    over: AtomicBool,
     recording: bool,
     profile: crate::Profile,
     /// In a run that is recorded: where the task that is being polled was spawned.
     polled: Mutex<Option<&'static Location<'static>>>,
 }
+
+/// What a call of the test's says that comes from a thread outside the world.
+const OUTSIDE: &str = "this thread is not of the world, which only its own tasks may ask: do its \
+                       work in a task of the world";
 
 /// How driving a world ended.
 pub(crate) enum Drive {
@@ -89,6 +95,7 @@ impl World {
             inbox: Inbox::default(),
             now: AtomicU64::new(0),
             polls: AtomicU64::new(0),
+            over: AtomicBool::new(false),
             recording,
             profile: config.profile,
             polled: Mutex::new(None),
@@ -162,7 +169,29 @@ impl World {
         (index, ev)
     }
 
-    /// The loop of a host; `None` once the world is closed.
+    /// Whether the run is over; readable from any thread.
+    pub(crate) fn is_over(&self) -> bool {
+        self.over.load(Ordering::Acquire)
+    }
+
+    /// The loop of a host, for the test; once the run is over, one that refuses everything.
+    ///
+    /// # Panics
+    /// On a thread outside the world.
+    #[track_caller]
+    pub(crate) fn loop_of(self: &Arc<Self>, host: u32) -> EventLoop {
+        match self.event_loop(host) {
+            Some(ev) => ev,
+            None if self.is_over() => {
+                let ev = EventLoop::from_backend(Arc::new(SimLoop::new(self.clone(), host)));
+                ev.close_now();
+                ev
+            }
+            None => panic!("{OUTSIDE}"),
+        }
+    }
+
+    /// The loop of a host; `None` once the run is over.
     pub(crate) fn event_loop(&self, host: u32) -> Option<EventLoop> {
         self.enter(|core| {
             core.hosts
@@ -297,10 +326,14 @@ impl World {
                 }
             });
             self.drop_tasks();
+            // The hosts keep their loops meanwhile: what is dropped may ask for one, to be refused.
+            let loops: Vec<_> = self.core(|core| {
+                let loops = core.hosts.iter().map(|host| host.ev.clone());
+                loops.collect()
+            });
             let mut entered = Entered::default();
-            for host in 0..self.core(|core| core.hosts.len()) {
-                entered.host(self, host as u32);
-                let ev = self.core(|core| core.hosts[host].ev.take());
+            for (host, ev) in (0..).zip(&loops) {
+                entered.host(self, host);
                 self.guarded(|| ev.iter().for_each(EventLoop::close_now));
             }
             let wakers = self.core(|core| {
@@ -309,7 +342,13 @@ impl World {
                 wakers
             });
             self.guarded(|| drop(wakers));
+            for host in 0..loops.len() {
+                drop(self.core(|core| core.hosts[host].ev.take()));
+            }
+            drop(entered);
+            self.guarded(|| drop(loops));
         }
+        self.over.store(true, Ordering::Release);
         self.core(|core| {
             core.trace.event(core.now, Kind::End, 0, core.polls());
             Remains {
