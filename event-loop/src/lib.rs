@@ -33,6 +33,7 @@ pub mod production;
 mod runner;
 pub mod task;
 pub mod time;
+mod waiters;
 
 pub use callback::CallHandle;
 pub use config::{Description, LoopConfig};

@@ -6,7 +6,7 @@ use std::io;
 use std::net::{Shutdown, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -15,6 +15,7 @@ use super::ToSocketAddrs;
 use crate::backend::{Backend, SocketKey};
 use crate::context::expect_current;
 use crate::handle::Inner;
+use crate::waiters::{Place, Waiters};
 use crate::{Closed, EventLoop};
 
 /// What the operating system would use for an application that does not say, as tokio does.
@@ -22,7 +23,7 @@ const BACKLOG: u32 = 1024;
 
 /// A socket that accepts connections; closed when dropped.
 pub struct TcpListener {
-    repr: Repr<tokio::net::TcpListener>,
+    repr: ListenerRepr,
 }
 
 /// A connection: tokio's and futures' `AsyncRead` and `AsyncWrite`; closed when dropped.
@@ -50,12 +51,27 @@ pub struct TcpListener {
 /// # ev.close().unwrap();
 /// ```
 pub struct TcpStream {
-    repr: Repr<tokio::net::TcpStream>,
+    repr: StreamRepr,
 }
 
-enum Repr<T> {
-    Tokio(T),
+enum ListenerRepr {
+    Tokio(tokio::net::TcpListener),
+    World(WorldListener),
+}
+
+enum StreamRepr {
+    Tokio(tokio::net::TcpStream),
     World(WorldSocket),
+}
+
+/// A listener of a world, whose socket has one waker for all who accept from it.
+struct WorldListener {
+    socket: WorldSocket,
+    acceptors: Arc<Waiters>,
+    /// Wakes the acceptors.
+    waker: Waker,
+    /// The place of `poll_accept`, whose last caller alone is woken.
+    last: Place,
 }
 
 /// A socket of a world; given back when dropped.
@@ -67,6 +83,39 @@ struct WorldSocket {
 impl Drop for WorldSocket {
     fn drop(&mut self) {
         self.backend.close_socket(self.key);
+    }
+}
+
+impl WorldListener {
+    fn new(socket: WorldSocket) -> Self {
+        let acceptors = Arc::<Waiters>::default();
+        Self {
+            socket,
+            waker: acceptors.clone().into(),
+            last: Place::new(&acceptors),
+            acceptors,
+        }
+    }
+
+    /// Everybody is woken by a connection and asks again, so that one who is gone by then takes
+    /// it from nobody.
+    fn poll_accept(
+        &self,
+        place: &Place,
+        waker: &Waker,
+    ) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
+        let WorldSocket { backend, key } = &self.socket;
+        let polled = backend.poll_accept(*key, &self.waker);
+        if polled.is_pending() {
+            place.wait(waker);
+        }
+        polled.map_ok(|(key, peer)| {
+            let socket = WorldSocket {
+                backend: backend.clone(),
+                key,
+            };
+            (TcpStream::in_world(socket), peer)
+        })
     }
 }
 
@@ -83,12 +132,14 @@ impl TcpListener {
         let mut last = None;
         for address in address.to_target()?.resolve(&ev).await? {
             let bound = match &ev.shared.inner {
-                Inner::Tokio(tokio) => tokio.within(|| listen_on_tokio(address)).map(Repr::Tokio),
+                Inner::Tokio(tokio) => tokio
+                    .within(|| listen_on_tokio(address))
+                    .map(ListenerRepr::Tokio),
                 Inner::Other(backend) => backend.tcp_listen(address, BACKLOG).map(|key| {
-                    Repr::World(WorldSocket {
+                    ListenerRepr::World(WorldListener::new(WorldSocket {
                         backend: backend.clone(),
                         key,
-                    })
+                    }))
                 }),
             };
             match bound {
@@ -99,42 +150,35 @@ impl TcpListener {
         Err(last.unwrap_or_else(|| io::ErrorKind::InvalidInput.into()))
     }
 
-    /// The next connection and where it comes from. Cancellation loses none.
+    /// The next connection and where it comes from. Any number of tasks may wait for one at the
+    /// same listener; cancellation loses none.
     ///
     /// # Errors
     /// Those of `accept(2)`.
     pub async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
-        poll_fn(|cx| self.poll_accept(cx)).await
+        match &self.repr {
+            ListenerRepr::Tokio(listener) => listener
+                .accept()
+                .await
+                .map(|(stream, peer)| (TcpStream::on_tokio(stream), peer)),
+            ListenerRepr::World(listener) => {
+                let place = Place::new(&listener.acceptors);
+                poll_fn(|cx| listener.poll_accept(&place, cx.waker())).await
+            }
+        }
     }
 
-    /// [`accept`](Self::accept) for hand-written futures.
+    /// [`accept`](Self::accept) for hand-written futures. Of several that poll, only the last is
+    /// woken.
     ///
     /// # Errors
     /// Those of `accept(2)`.
     pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
         match &self.repr {
-            Repr::Tokio(listener) => listener.poll_accept(cx).map_ok(|(stream, peer)| {
-                (
-                    TcpStream {
-                        repr: Repr::Tokio(stream),
-                    },
-                    peer,
-                )
-            }),
-            Repr::World(WorldSocket { backend, key }) => {
-                backend.poll_accept(*key, cx.waker()).map_ok(|(key, peer)| {
-                    let socket = WorldSocket {
-                        backend: backend.clone(),
-                        key,
-                    };
-                    (
-                        TcpStream {
-                            repr: Repr::World(socket),
-                        },
-                        peer,
-                    )
-                })
-            }
+            ListenerRepr::Tokio(listener) => listener
+                .poll_accept(cx)
+                .map_ok(|(stream, peer)| (TcpStream::on_tokio(stream), peer)),
+            ListenerRepr::World(listener) => listener.poll_accept(&listener.last, cx.waker()),
         }
     }
 
@@ -144,8 +188,10 @@ impl TcpListener {
     /// Those of `getsockname(2)`.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         match &self.repr {
-            Repr::Tokio(listener) => listener.local_addr(),
-            Repr::World(socket) => socket.backend.local_addr(socket.key),
+            ListenerRepr::Tokio(listener) => listener.local_addr(),
+            ListenerRepr::World(WorldListener { socket, .. }) => {
+                socket.backend.local_addr(socket.key)
+            }
         }
     }
 }
@@ -172,6 +218,18 @@ fn listen_on_tokio(address: SocketAddr) -> io::Result<tokio::net::TcpListener> {
 }
 
 impl TcpStream {
+    fn on_tokio(stream: tokio::net::TcpStream) -> Self {
+        Self {
+            repr: StreamRepr::Tokio(stream),
+        }
+    }
+
+    fn in_world(socket: WorldSocket) -> Self {
+        Self {
+            repr: StreamRepr::World(socket),
+        }
+    }
+
     /// Connects to the first of the name's addresses that answers.
     ///
     /// # Errors
@@ -186,11 +244,14 @@ impl TcpStream {
             let connected = match &ev.shared.inner {
                 Inner::Tokio(_) => tokio::net::TcpStream::connect(address)
                     .await
-                    .map(Repr::Tokio),
-                Inner::Other(backend) => connect_in_world(backend, address).await.map(Repr::World),
+                    .map(Self::on_tokio),
+                Inner::Other(backend) => {
+                    let socket = connect_in_world(backend, address).await;
+                    socket.map(Self::in_world)
+                }
             };
             match connected {
-                Ok(repr) => return Ok(Self { repr }),
+                Ok(stream) => return Ok(stream),
                 Err(error) => last = Some(error),
             }
         }
@@ -203,8 +264,8 @@ impl TcpStream {
     /// Those of `getsockname(2)`.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         match &self.repr {
-            Repr::Tokio(stream) => stream.local_addr(),
-            Repr::World(socket) => socket.backend.local_addr(socket.key),
+            StreamRepr::Tokio(stream) => stream.local_addr(),
+            StreamRepr::World(socket) => socket.backend.local_addr(socket.key),
         }
     }
 
@@ -214,8 +275,8 @@ impl TcpStream {
     /// Those of `getpeername(2)`.
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
         match &self.repr {
-            Repr::Tokio(stream) => stream.peer_addr(),
-            Repr::World(socket) => socket.backend.peer_addr(socket.key),
+            StreamRepr::Tokio(stream) => stream.peer_addr(),
+            StreamRepr::World(socket) => socket.backend.peer_addr(socket.key),
         }
     }
 
@@ -225,8 +286,8 @@ impl TcpStream {
     /// Those of `setsockopt(2)`.
     pub fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
         match &self.repr {
-            Repr::Tokio(stream) => stream.set_nodelay(nodelay),
-            Repr::World(socket) => socket.backend.set_nodelay(socket.key, nodelay),
+            StreamRepr::Tokio(stream) => stream.set_nodelay(nodelay),
+            StreamRepr::World(socket) => socket.backend.set_nodelay(socket.key, nodelay),
         }
     }
 
@@ -236,8 +297,8 @@ impl TcpStream {
     /// Those of `getsockopt(2)`.
     pub fn nodelay(&self) -> io::Result<bool> {
         match &self.repr {
-            Repr::Tokio(stream) => stream.nodelay(),
-            Repr::World(socket) => socket.backend.nodelay(socket.key),
+            StreamRepr::Tokio(stream) => stream.nodelay(),
+            StreamRepr::World(socket) => socket.backend.nodelay(socket.key),
         }
     }
 
@@ -247,9 +308,9 @@ impl TcpStream {
     /// Those of `setsockopt(2)`.
     pub fn set_zero_linger(&self, reset_on_close: bool) -> io::Result<()> {
         match &self.repr {
-            Repr::Tokio(stream) if reset_on_close => stream.set_zero_linger(),
-            Repr::Tokio(_) => Ok(()),
-            Repr::World(socket) => {
+            StreamRepr::Tokio(stream) if reset_on_close => stream.set_zero_linger(),
+            StreamRepr::Tokio(_) => Ok(()),
+            StreamRepr::World(socket) => {
                 let linger = reset_on_close.then_some(Duration::ZERO);
                 socket.backend.set_linger(socket.key, linger)
             }
@@ -262,20 +323,20 @@ impl TcpStream {
         into: &mut [u8],
     ) -> Poll<io::Result<usize>> {
         match &mut self.repr {
-            Repr::Tokio(stream) => {
+            StreamRepr::Tokio(stream) => {
                 let mut buffer = ReadBuf::new(into);
                 Pin::new(stream)
                     .poll_read(cx, &mut buffer)
                     .map_ok(|()| buffer.filled().len())
             }
-            Repr::World(socket) => socket.backend.poll_read(socket.key, into, cx.waker()),
+            StreamRepr::World(socket) => socket.backend.poll_read(socket.key, into, cx.waker()),
         }
     }
 
     fn poll_shut_down(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut self.repr {
-            Repr::Tokio(stream) => Pin::new(stream).poll_shutdown(cx),
-            Repr::World(socket) => {
+            StreamRepr::Tokio(stream) => Pin::new(stream).poll_shutdown(cx),
+            StreamRepr::World(socket) => {
                 Poll::Ready(socket.backend.shutdown(socket.key, Shutdown::Write))
             }
         }
@@ -283,8 +344,8 @@ impl TcpStream {
 
     fn poll_write_bytes(&mut self, cx: &mut Context<'_>, from: &[u8]) -> Poll<io::Result<usize>> {
         match &mut self.repr {
-            Repr::Tokio(stream) => Pin::new(stream).poll_write(cx, from),
-            Repr::World(socket) => socket.backend.poll_write(socket.key, from, cx.waker()),
+            StreamRepr::Tokio(stream) => Pin::new(stream).poll_write(cx, from),
+            StreamRepr::World(socket) => socket.backend.poll_write(socket.key, from, cx.waker()),
         }
     }
 }
@@ -309,7 +370,7 @@ impl AsyncRead for TcpStream {
         cx: &mut Context<'_>,
         into: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if let Repr::Tokio(stream) = &mut self.repr {
+        if let StreamRepr::Tokio(stream) = &mut self.repr {
             return Pin::new(stream).poll_read(cx, into);
         }
         self.poll_read_bytes(cx, into.initialize_unfilled())

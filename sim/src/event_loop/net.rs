@@ -185,22 +185,27 @@ impl World {
         wait: impl FnOnce(u64) -> Wait,
         f: impl FnOnce(&mut Core, SocketId) -> net_sim::Result<R>,
     ) -> Poll<io::Result<R>> {
-        let mut outgrown = None;
         let outcome = self.call(|core| {
             let id = socket_id(core, socket)?;
             match f(core, id) {
                 Ok(value) => Ok(Ok(value)),
                 Err(NetError::WouldBlock) => {
-                    outgrown = core.sockets.wait(socket.0 as usize, interest, waker);
-                    Ok(Err(id))
+                    let known = core.sockets.knows(socket.0 as usize, interest, waker);
+                    Ok(Err((id, known)))
                 }
                 Err(error) => Err(error.into()),
             }
         });
-        drop(outgrown);
         match outcome {
             Ok(Ok(value)) => Poll::Ready(Ok(value)),
-            Ok(Err(id)) => {
+            Ok(Err((id, known))) => {
+                if !known {
+                    // Cloned here, and the replaced one dropped here, with the core closed.
+                    let fresh = waker.clone();
+                    let index = socket.0 as usize;
+                    let left = self.enter(|core| core.sockets.wait(index, id, interest, fresh));
+                    drop(left);
+                }
                 self.note(|| wait(id.serial()));
                 Poll::Pending
             }

@@ -48,23 +48,31 @@ impl Sockets {
         self.open.get(index).map(|socket| socket.id)
     }
 
-    /// `waker` is woken when the socket's readiness changes; returns the one it replaces, to be
+    /// Whether `waker` is the one to be woken when the socket's readiness changes.
+    pub(crate) fn knows(&self, index: usize, interest: Interest, waker: &Waker) -> bool {
+        let known = self.open.get(index).and_then(|socket| match interest {
+            Interest::Read => socket.reader.as_ref(),
+            Interest::Write => socket.writer.as_ref(),
+        });
+        known.is_some_and(|known| known.will_wake(waker))
+    }
+
+    /// `waker` is woken when the socket's readiness changes; returns what is not needed, to be
     /// dropped with the core closed.
     pub(crate) fn wait(
         &mut self,
         index: usize,
+        id: SocketId,
         interest: Interest,
-        waker: &Waker,
+        waker: Waker,
     ) -> Option<Waker> {
-        let socket = self.open.get_mut(index)?;
-        let place = match interest {
-            Interest::Read => &mut socket.reader,
-            Interest::Write => &mut socket.writer,
+        let Some(socket) = self.open.get_mut(index).filter(|socket| socket.id == id) else {
+            return Some(waker);
         };
-        if place.as_ref().is_some_and(|known| known.will_wake(waker)) {
-            return None;
+        match interest {
+            Interest::Read => socket.reader.replace(waker),
+            Interest::Write => socket.writer.replace(waker),
         }
-        place.replace(waker.clone())
     }
 
     /// Forgets the socket; what is returned is to be dropped with the core closed.
