@@ -215,6 +215,45 @@ fn a_failure_that_a_fresh_process_does_not_see_is_not_reported() {
     );
 }
 
+/// The file knows the seed of the entropy that the failure is about.
+#[test]
+fn a_choices_file_brings_its_entropy() {
+    let report = failing("unlucky_entropy");
+    let folder = line(&report, "files ").split("/ {").next().unwrap();
+    let choices = format!("{folder}/choices.json");
+    let (passed, again) = run_planted("unlucky_entropy", &[("SIM_REPLAY", &choices)]);
+    assert!(!passed, "{again}");
+    assert_eq!(line(&report, "checked "), line(&again, "checked "));
+}
+
+#[test]
+fn a_campaign_inside_a_world_is_refused() {
+    let printed = failing("a_nested_campaign");
+    assert!(
+        printed.contains("a campaign was started inside a world"),
+        "{printed}"
+    );
+}
+
+#[test]
+fn an_error_that_cannot_be_printed_is_a_verdict() {
+    let printed = failing("an_unprintable_error");
+    assert!(
+        line(&printed, "sim FAILED").contains("panic: \"no words\""),
+        "{printed}"
+    );
+}
+
+#[test]
+fn processes_that_look_into_one_seed_do_not_mix_their_files() {
+    let look = || std::thread::spawn(|| failing("a_race"));
+    let crowd: Vec<_> = (0..6).map(|_| look()).collect();
+    for report in crowd {
+        let report = report.join().unwrap();
+        assert!(line(&report, "checked ").starts_with("2 of 2"), "{report}");
+    }
+}
+
 /// Tests that fail on purpose; run by the ones above in processes of their own.
 mod planted {
     use super::*;
@@ -305,5 +344,31 @@ mod planted {
     async fn a_static_that_fails_late() {
         static RUNS: AtomicU64 = AtomicU64::new(0);
         assert!(RUNS.fetch_add(1, Ordering::Relaxed) < 5, "the sixth run");
+    }
+
+    #[sim::test]
+    #[ignore = "fails on purpose"]
+    async fn unlucky_entropy() {
+        assert_ne!(rand::random_range(0..8), 3, "out of luck");
+    }
+
+    #[sim::test]
+    #[ignore = "fails on purpose"]
+    async fn a_nested_campaign() {
+        sim::check(&sim::Config::new().seeds(1), |_| async {});
+    }
+
+    #[sim::test]
+    #[ignore = "fails on purpose"]
+    async fn an_unprintable_error() -> Result<(), Unprintable> {
+        Err(Unprintable)
+    }
+
+    struct Unprintable;
+
+    impl std::fmt::Debug for Unprintable {
+        fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            panic!("no words")
+        }
     }
 }

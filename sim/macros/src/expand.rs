@@ -143,6 +143,8 @@ impl TestFn {
                 name: ::core::concat!(::core::module_path!(), "::", ::core::stringify!(#name)),
                 file: ::core::file!(),
                 line: #line,
+                package: ::core::option_env!("CARGO_PKG_NAME"),
+                bin: ::core::option_env!("CARGO_BIN_NAME"),
             },
             ::sim::Config::new() #(.#names(#values))*,
             |#sim: ::sim::Sim| async move {
@@ -225,6 +227,8 @@ mod tests {
                     ),
                     file: ::core::file!(),
                     line: ::core::line!(),
+                    package: ::core::option_env!("CARGO_PKG_NAME"),
+                    bin: ::core::option_env!("CARGO_BIN_NAME"),
                 },
                 ::sim::Config::new()
                     .seeds(1_000)
@@ -259,6 +263,8 @@ mod tests {
                     ),
                     file: ::core::file!(),
                     line: ::core::line!(),
+                    package: ::core::option_env!("CARGO_PKG_NAME"),
+                    bin: ::core::option_env!("CARGO_BIN_NAME"),
                 },
                 ::sim::Config::new(),
                 |sim: ::sim::Sim| async move { idle().await },

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::run::once::Run;
-use crate::world::entry::Entries;
+use crate::run::settings::parse_seed;
+use crate::world::entry::{BadEntry, Entries};
 
 /// The version of `choices.json`.
 const VERSION: u32 = 1;
@@ -37,11 +38,37 @@ pub(crate) fn root() -> PathBuf {
         .join("sim")
 }
 
-/// The folder for one seed of one test.
+/// The folder for one seed of one test, as a report names it.
 pub(crate) fn folder(test: &str, seed: u64) -> PathBuf {
+    root().join(plain(test)).join(format!("{seed:x}"))
+}
+
+/// The same while it is being filled: this process's own, for others may look into the same seed.
+pub(crate) fn draft(test: &str, seed: u64) -> PathBuf {
     root()
-        .join(test.replace("::", "-"))
-        .join(format!("{seed:x}"))
+        .join(plain(test))
+        .join(format!("{seed:x}.{}", std::process::id()))
+}
+
+/// Moves a filled draft to where its report names it; returns where the files are.
+pub(crate) fn settle(test: &str, seed: u64) -> PathBuf {
+    let (draft, folder) = (draft(test, seed), folder(test, seed));
+    let _ = fs::remove_dir_all(&folder);
+    match fs::rename(&draft, &folder) {
+        Ok(()) => folder,
+        // Another process has just moved its own there: then both stay.
+        Err(_) => draft,
+    }
+}
+
+/// Throws a draft away, of a run that turned out to be no failure.
+pub(crate) fn discard(test: &str, seed: u64) {
+    let _ = fs::remove_dir_all(draft(test, seed));
+}
+
+/// A test's name as a folder.
+fn plain(test: &str) -> String {
+    test.replace("::", "-").replace(['/', '\\', ':'], "-")
 }
 
 /// Writes a recorded run's files into `folder`.
@@ -73,11 +100,26 @@ pub(crate) fn write<T>(folder: &Path, test: &str, seed: u64, run: &Run<T>) -> io
     Ok(())
 }
 
+/// What `SIM_REPLAY` asks for: the choices of one run.
+#[derive(Clone, Debug)]
+pub(crate) struct Replay {
+    pub(crate) entries: Entries,
+    /// The seed of its entropy, if a file says so.
+    pub(crate) seed: Option<u64>,
+    /// The test it is of, if a file says so.
+    pub(crate) test: Option<String>,
+}
+
 /// Entries as `SIM_REPLAY` gives them: inline, or the path of a `choices.json`.
-pub(crate) fn read_entries(text: &str) -> Result<Entries, String> {
+pub(crate) fn read_replay(text: &str) -> Result<Replay, String> {
     if !text.ends_with(".json") {
-        return text.parse().map_err(|bad: crate::world::entry::BadEntry| {
-            format!("entries, or the path of a choices.json; {bad}")
+        let entries = text.parse();
+        let entries = entries
+            .map_err(|bad: BadEntry| format!("entries, or the path of a choices.json; {bad}"))?;
+        return Ok(Replay {
+            entries,
+            seed: None,
+            test: None,
         });
     }
     let bytes = fs::read(text).map_err(|why| format!("a readable choices.json; {why}"))?;
@@ -89,6 +131,8 @@ pub(crate) fn read_entries(text: &str) -> Result<Entries, String> {
             "a choices.json of version {VERSION}; this one has {found}"
         ));
     }
+    let seed = parse_seed(&file.seed)
+        .ok_or_else(|| format!("a choices.json; its seed \"{}\" is no number", file.seed))?;
     let mut entries = Entries::default();
     for entry in file.entries {
         entries.insert(
@@ -97,5 +141,9 @@ pub(crate) fn read_entries(text: &str) -> Result<Entries, String> {
                 .map_err(|bad| format!("a choices.json; {bad}"))?,
         );
     }
-    Ok(entries)
+    Ok(Replay {
+        entries,
+        seed: Some(seed),
+        test: Some(file.test),
+    })
 }

@@ -1,29 +1,22 @@
-//! Campaigns: many seeds of one test, the determinism check, and what follows from a failure.
+//! Campaigns: many seeds of one test, each on a fresh thread, and the determinism check.
 
 use std::env;
-use std::ffi::{CString, OsStr};
 use std::future::Future;
-use std::io::Write;
 use std::panic::{Location, resume_unwind};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
 
 use crate::config::Config;
 use crate::run::case::TestCase;
-use crate::run::child::{self, Errand};
+use crate::run::child;
 use crate::run::outcome::{Account, Outcome};
 use crate::run::plan::Plan;
 use crate::run::record::{self, Record, name_hash};
-use crate::run::report::Report;
-use crate::run::settings::{self, LogFormat, Settings, parse_seed};
-use crate::run::watchdog;
+use crate::run::settings::{LogFormat, Settings};
 use crate::run::{artifacts, once};
 use crate::sim::Sim;
-use crate::trace;
 use crate::world::World;
-use crate::world::verdict::VerdictKind;
 
 /// Runs `main` under every seed of a campaign, each on a fresh thread, and panics with a report of
 /// the first that fails.
@@ -43,7 +36,8 @@ use crate::world::verdict::VerdictKind;
 /// ```
 ///
 /// # Panics
-/// If a run fails; if an environment variable of the campaign holds what it must not.
+/// If a run fails; if an environment variable of the campaign holds what it must not; inside a
+/// world, which cannot hold another campaign (see [`run_once`](crate::run_once)).
 #[track_caller]
 pub fn check<M, F>(config: &Config, main: M)
 where
@@ -52,17 +46,17 @@ where
     F::Output: Outcome,
 {
     let site = Location::caller();
-    let name = format!("{}:{}", site.file(), site.line());
-    let settings = Settings::from_env().unwrap_or_else(|bad| fail(format!("sim: {bad}")));
-    let runner = Runner {
-        name: &name,
+    let identity = format!("{}:{}", site.file(), site.line());
+    let settings = settings_here();
+    Runner {
+        identity,
         case: None,
         config,
         settings: &settings,
         site,
         main: &main,
-    };
-    runner.campaign();
+    }
+    .campaign();
 }
 
 /// A test of the attribute: [`check`], with a name by which a fresh process can run it.
@@ -74,15 +68,13 @@ where
     F: Future,
     F::Output: Outcome,
 {
-    let settings = Settings::from_env().unwrap_or_else(|bad| fail(format!("sim: {bad}")));
-    let site = Location::caller();
-    let (name, case) = (case.name, Some(&case));
+    let settings = settings_here();
     let runner = Runner {
-        name,
-        case,
+        identity: case.identity(),
+        case: Some(&case),
         config: &config,
         settings: &settings,
-        site,
+        site: Location::caller(),
         main: &main,
     };
     match &settings.child {
@@ -91,19 +83,31 @@ where
     }
 }
 
+fn settings_here() -> Settings {
+    if interpose::in_world() {
+        fail(
+            "sim: a campaign was started inside a world, whose environment is not for it: use \
+             sim::run_once there, or start the campaign outside"
+                .to_owned(),
+        );
+    }
+    Settings::from_env().unwrap_or_else(|bad| fail(format!("sim: {bad}")))
+}
+
 /// One test with all it needs to be run.
-struct Runner<'a, M> {
-    name: &'a str,
-    case: Option<&'a TestCase>,
-    config: &'a Config,
-    settings: &'a Settings,
-    site: &'static Location<'static>,
-    main: &'a M,
+pub(super) struct Runner<'a, M> {
+    /// What tells the test from every other.
+    pub(super) identity: String,
+    pub(super) case: Option<&'a TestCase>,
+    pub(super) config: &'a Config,
+    pub(super) settings: &'a Settings,
+    pub(super) site: &'static Location<'static>,
+    pub(super) main: &'a M,
 }
 
 /// How the campaign makes its runs.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Mode {
+pub(super) enum Mode {
     InProcess,
     ProcessPerSeed,
 }
@@ -118,40 +122,68 @@ where
         if let Some(words) = &self.settings.autopsy {
             return self.autopsy(words);
         }
-        if let Some(entries) = &self.settings.replay {
-            let seed = self.settings.seed.unwrap_or(0);
-            let account = self.run(Plan::of_entries(seed, entries.clone()), None);
-            return self.judge_single(seed, account);
-        }
-        if let Some(seed) = self.settings.seed {
-            let account = self.run(Plan::of_seed(seed), None);
-            if account.verdict.is_none() {
-                self.check_determinism(seed, &account);
-            }
-            return self.judge_single(seed, account);
+        if self.settings.replay.is_some() || self.settings.seed.is_some() {
+            return self.single();
         }
         self.look_into_lost_runs();
-        let record = Record::open(self.name);
+        let record = Record::open(&self.identity);
         let mut mode = Mode::InProcess;
         for index in 0..self.settings.seeds.unwrap_or(self.config.seeds) {
             let seed = self.seed(index);
             record.begin(seed);
-            let failed = match mode {
-                Mode::InProcess => {
-                    let account = self.run(Plan::of_seed(seed), None);
-                    if seed == 0 && account.verdict.is_none() {
-                        self.check_determinism(seed, &account);
-                    }
-                    account.verdict.is_some().then_some(account)
-                }
-                Mode::ProcessPerSeed => {
-                    let account = self.in_child(seed, "");
-                    account.filter(|account| account.verdict.is_some())
-                }
+            let account = match mode {
+                Mode::InProcess => self.run(self.plan(seed), None),
+                Mode::ProcessPerSeed => self.in_child(seed, "").unwrap_or_else(|why| {
+                    // A seed that cannot be run has not passed.
+                    fail(format!(
+                        "sim: no fresh process for {} under seed {seed:#x}: {why}",
+                        self.name()
+                    ))
+                }),
             };
-            if let Some(account) = failed {
+            if account.verdict.is_some() {
                 mode = self.judge(seed, account, mode);
+            } else if seed == 0 {
+                self.check_determinism(seed, &account);
             }
+        }
+    }
+
+    /// The one run that was asked for.
+    fn single(&self) {
+        let replay = self.settings.replay.as_ref();
+        let seed = self
+            .settings
+            .seed
+            .or(replay.and_then(|replay| replay.seed))
+            .unwrap_or(0);
+        if let Some(other) = replay.and_then(|replay| replay.test.as_ref())
+            && *other != self.identity
+        {
+            eprintln!(
+                "sim: the choices are those of {other}, this is {}",
+                self.identity
+            );
+        }
+        let account = self.run(self.plan(seed), None);
+        if account.verdict.is_some() {
+            self.judge(seed, account, Mode::InProcess);
+        } else {
+            self.check_determinism(seed, &account);
+            eprintln!("sim: {} passes under seed {seed:#x}", self.name());
+        }
+    }
+
+    /// The test's name in reports.
+    pub(super) fn name(&self) -> &str {
+        self.case.map_or(&self.identity, |case| case.name)
+    }
+
+    /// The run of a seed, or of the entries that were asked for.
+    pub(super) fn plan(&self, seed: u64) -> Plan {
+        match &self.settings.replay {
+            Some(replay) => Plan::of_entries(seed, replay.entries.clone()),
+            None => Plan::of_seed(seed),
         }
     }
 
@@ -168,28 +200,41 @@ where
     }
 
     /// Makes one run on a fresh thread. Its files go into `folder`, if there is one.
-    fn run(&self, plan: Plan, folder: Option<&Path>) -> Account {
+    pub(super) fn run(&self, plan: Plan, folder: Option<&Path>) -> Account {
         let seed = plan.seed;
-        let plan = if folder.is_some() || self.settings.log.is_some() {
-            plan.recorded()
-        } else {
-            plan
-        };
+        let wanted = folder.is_some() || self.settings.log.is_some();
+        let plan = if wanted { plan.recorded() } else { plan };
         thread::scope(|scope| {
             let run = || {
                 let _note = self.crash_note(seed);
-                let main = |sim| (self.main)(sim);
+                // What the body returns is read, and dropped, inside the world.
+                let main = async |sim| (self.main)(sim).await.failure();
                 let watch = |world: &Arc<World>| self.watch(world, seed);
                 let run = once::run_plan(self.config, plan, self.site, main, watch);
                 let (account, run) = Account::of(run);
-                if let Some(folder) = folder
-                    && let Err(why) = artifacts::write(folder, self.name, seed, &run)
-                {
-                    eprintln!("sim: cannot write to {}: {why}", folder.display());
+                if let Some(folder) = folder {
+                    let written = artifacts::write(folder, &self.identity, seed, &run)
+                        .and_then(|()| child::leave(folder, &account));
+                    if let Err(why) = written {
+                        eprintln!("sim: cannot write to {}: {why}", folder.display());
+                    }
                 }
                 match self.settings.log {
-                    Some(LogFormat::Text) => eprint!("{}", text_of(run.timeline())),
-                    Some(LogFormat::Json) => print_json(run.json_lines()),
+                    Some(LogFormat::Text) => {
+                        eprint!(
+                            "{}",
+                            run.timeline()
+                                .map_or_else(String::new, |text| text.to_string())
+                        );
+                    }
+                    Some(LogFormat::Json) => {
+                        let mut text = Vec::new();
+                        if let Some(lines) = run.json_lines()
+                            && lines.write_to(&mut text).is_ok()
+                        {
+                            eprint!("{}", String::from_utf8_lossy(&text));
+                        }
+                    }
                     None => {}
                 }
                 account
@@ -204,179 +249,29 @@ where
 
     /// As a child process: one recorded run, and its account left for the parent.
     fn serve(&self, folder: &Path) {
-        let seed = self.settings.seed.unwrap_or(0);
-        let plan = match &self.settings.replay {
-            Some(entries) => Plan::of_entries(seed, entries.clone()),
-            None => Plan::of_seed(seed),
-        };
-        let account = self.run(plan, Some(folder));
-        if let Err(why) = child::leave(folder, &account) {
-            fail(format!("sim: cannot write to {}: {why}", folder.display()));
-        }
-    }
-
-    /// A run of the test in a fresh process; `None` where that cannot be.
-    fn in_child(&self, seed: u64, part: &str) -> Option<Account> {
-        let case = self.case?;
-        let replay = env::var(settings::REPLAY).ok();
-        let replay = replay.as_deref().filter(|text| !text.is_empty());
-        match (Errand { case, seed, replay }).run(&self.folder(seed).join(part)) {
-            Ok(account) => Some(account),
-            Err(why) => {
-                eprintln!("sim: no fresh process for seed {seed:#x}: {why}");
-                None
-            }
-        }
-    }
-
-    fn folder(&self, seed: u64) -> PathBuf {
-        match self.case {
-            Some(case) => artifacts::folder(case.name, seed),
-            None => artifacts::folder(&self.name.replace(['/', '\\', ':'], "-"), seed),
-        }
-    }
-
-    /// The one run that was asked for.
-    fn judge_single(&self, seed: u64, account: Account) {
-        if account.verdict.is_some()
-            && self.judge(seed, account, Mode::InProcess) == Mode::InProcess
-        {
-            return;
-        }
-        eprintln!("sim: {} passes under seed {seed:#x}", self.name);
-    }
-
-    /// A run has failed: it is confirmed, and reported if it is true. Returns how the campaign
-    /// goes on if it is not.
-    fn judge(&self, seed: u64, account: Account, mode: Mode) -> Mode {
-        if self.case.is_none() {
-            self.judge_closure(seed, account);
-        }
-        let Some(first) = self.in_child(seed, "") else {
-            // Better an unconfirmed report than none.
-            self.report(
-                seed,
-                &account,
-                "no fresh process could be started".to_owned(),
-                Vec::new(),
-            );
-        };
-        let second = self
-            .in_child(seed, "again")
-            .unwrap_or_else(|| first.clone());
-        if !first.agrees_with(&second) {
-            self.report_divergence(seed, first, "two fresh processes");
-        }
-        let trace = format!("trace {:016x}", first.hash);
-        let checked = match first.verdict.as_ref().map(|verdict| verdict.kind) {
-            Some(VerdictKind::Abort) => "2 of 2 re-runs ended so in fresh processes".to_owned(),
-            _ => format!("2 of 2 re-runs identical in fresh processes ({trace})"),
-        };
-        if first.verdict.is_none() {
-            eprintln!(
-                "sim: {} failed under seed {seed:#x} in this process ({}) and passes in a fresh \
-                 one: something outlives a run, such as a static; going on with a process per seed",
-                self.name,
-                account
-                    .verdict
-                    .map_or_else(String::new, |verdict| verdict.message),
-            );
-            return Mode::ProcessPerSeed;
-        }
-        let mut notes = Vec::new();
-        if mode == Mode::InProcess && account.hash != 0 && account.hash != first.hash {
-            notes.push(
-                "the campaign's own process went differently: something outlives a run, such as \
-                 a static or a lazily made value"
-                    .to_owned(),
-            );
-        }
-        self.report(seed, &first, checked, notes)
-    }
-
-    /// A failure of a closure: run again here, for it can be run nowhere else.
-    fn judge_closure(&self, seed: u64, account: Account) -> ! {
-        let folder = self.folder(seed);
-        let plan = || match &self.settings.replay {
-            Some(entries) => Plan::of_entries(seed, entries.clone()),
-            None => Plan::of_seed(seed),
-        };
-        let again = self.run(plan(), Some(&folder));
-        if !again.agrees_with(&account) {
-            self.run(plan(), Some(&folder.join("again")));
-            self.report_divergence(seed, account, "two runs in this process");
-        }
-        let checked = format!(
-            "1 of 1 re-runs identical, in this process only (trace {:016x})",
-            again.hash
-        );
-        let how = format!("run this program again with SIM_SEED={seed:#x} in its environment");
-        self.report(seed, &again, checked, vec![how])
+        self.run(self.plan(self.settings.seed.unwrap_or(0)), Some(folder));
     }
 
     /// The run once more: a test that differs from itself cannot be replayed.
     fn check_determinism(&self, seed: u64, first: &Account) {
-        let plan = || Plan::of_seed(seed);
-        let second = self.run(plan(), None);
+        let second = self.run(self.plan(seed), None);
         if second.agrees_with(first) {
             return;
         }
-        let third = self.run(plan(), None);
+        let third = self.run(self.plan(seed), None);
         if third.agrees_with(&second) {
             eprintln!(
                 "sim: {}: the first run in a process differs from those after it: something is \
                  made on first use and kept, such as a lazy static; seeds are confirmed in fresh \
                  processes, so what is reported stays true",
-                self.name
+                self.name()
             );
             return;
         }
-        let folder = self.folder(seed);
-        let account = self.run(plan(), Some(&folder));
-        self.run(plan(), Some(&folder.join("again")));
+        let folder = self.draft(seed);
+        let account = self.run(self.plan(seed), Some(&folder));
+        self.run(self.plan(seed), Some(&folder.join("again")));
         self.report_divergence(seed, account, "two runs in this process")
-    }
-
-    /// Two runs of one seed differ: that is the failure, whatever either of them did.
-    fn report_divergence(&self, seed: u64, mut account: Account, between: &str) -> ! {
-        let folder = self.folder(seed);
-        let difference = trace::first_difference(
-            &folder.join("trace.txt"),
-            &folder.join("again").join("trace.txt"),
-        );
-        let what = format!(
-            "{between} of one seed differ: the test depends on something the seed does not decide"
-        );
-        account.verdict = Account::lost(VerdictKind::Divergence, what, 0).verdict;
-        let mut notes = difference.unwrap_or_else(|| {
-            vec!["the recorded runs agree: the difference comes and goes".to_owned()]
-        });
-        notes.push(
-            "likely leaks: entropy past libc, a file or socket of the machine, an address in a \
-             decision, a static that outlives a run"
-                .to_owned(),
-        );
-        if !interpose::SUPPORTED {
-            notes.push(
-                "on this platform std's clocks and the order of a HashMap are the machine's, not \
-                 the seed's"
-                    .to_owned(),
-            );
-        }
-        self.report(seed, &account, format!("{between} differ"), notes)
-    }
-
-    /// A process died under a seed, and this one was started to look into it.
-    fn autopsy(&self, words: &str) {
-        let seed = words
-            .split_once("SIM_SEED=")
-            .and_then(|(_, seed)| parse_seed(seed.trim()));
-        if let (Some(seed), Some(_)) = (seed, self.case) {
-            #[cfg(unix)]
-            record::reported_for(std::os::unix::process::parent_id(), self.name);
-            let lost = Account::lost(VerdictKind::Abort, String::new(), 0);
-            self.judge(seed, lost, Mode::ProcessPerSeed);
-        }
     }
 
     /// Seeds that were under way in a process that was killed: they come first.
@@ -384,145 +279,36 @@ where
         if self.case.is_none() {
             return;
         }
-        for seed in record::lost_seeds(self.name) {
+        for seed in record::lost_seeds(&self.identity) {
             eprintln!(
                 "sim: an earlier process died while {} was running under seed {seed:#x}; looking \
                  into it first",
-                self.name
+                self.name()
             );
-            if let Some(account) = self.in_child(seed, "")
-                && account.verdict.is_some()
-            {
-                self.judge(seed, account, Mode::ProcessPerSeed);
+            match self.in_child(seed, "") {
+                Ok(account) if account.verdict.is_some() => {
+                    self.judge(seed, account, Mode::ProcessPerSeed);
+                }
+                Ok(_) => artifacts::discard(&self.identity, seed),
+                Err(why) => eprintln!("sim: no fresh process for it: {why}"),
             }
         }
     }
-
-    /// The last words of this thread, should the process die in a run.
-    fn crash_note(&self, seed: u64) -> Option<interpose::CrashNote> {
-        let case = self.case.filter(|_| self.settings.child.is_none())?;
-        let line = format!("sim: {} died under SIM_SEED={seed:#x}", self.name);
-        let program = env::current_exe().ok()?;
-        let arguments = [case.path(), "--exact", "--nocapture", "--include-ignored"];
-        let argv = [program.as_os_str()]
-            .into_iter()
-            .chain(arguments.map(OsStr::new));
-        let variables = env::vars_os().map(|(mut name, held)| {
-            name.push("=");
-            name.push(held);
-            name
-        });
-        let c_string = |text: &OsStr| CString::new(text.as_encoded_bytes()).ok();
-        let variables: Vec<_> = variables
-            .filter_map(|variable| c_string(&variable))
-            .collect();
-        let command = interpose::CrashCommand::new(argv.filter_map(c_string), variables)
-            .line_as(settings::AUTOPSY)
-            .time_limit(Duration::from_secs(120));
-        Some(interpose::note_crash(line.as_bytes()).with_command(command))
-    }
-
-    /// Has the run watched for polls that do not return.
-    fn watch(&self, world: &Arc<World>, seed: u64) -> Option<watchdog::Watched> {
-        let limit = self.settings.hang_after?;
-        let name = self.name.to_owned();
-        let case = self.case.copied();
-        let child = self.settings.child.clone();
-        let files = self.folder(seed);
-        let polled = Arc::downgrade(world);
-        Some(watchdog::watch(
-            world,
-            limit,
-            Box::new(move |polls| {
-                let who = polled.upgrade().and_then(|world| world.polled_site());
-                let who = who.map_or_else(String::new, |who| format!(" of {who}"));
-                let message = format!(
-                    "a poll{who} has not returned for {} s of real time",
-                    limit.as_secs()
-                );
-                let mut account = Account::lost(VerdictKind::Hang, message, polls);
-                if let Some(folder) = child {
-                    let _ = child::leave(&folder, &account);
-                    std::process::exit(101);
-                }
-                let mut checked = "not confirmed: a closure has no fresh process".to_owned();
-                if let Some(case) = &case {
-                    let replay = env::var(settings::REPLAY)
-                        .ok()
-                        .filter(|text| !text.is_empty());
-                    let errand = Errand {
-                        case,
-                        seed,
-                        replay: replay.as_deref(),
-                    };
-                    match errand.run(&files) {
-                        Ok(again) if again.agrees_with_kind(VerdictKind::Hang) => {
-                            account = again;
-                            checked = "1 of 1 re-runs hangs in a fresh process".to_owned();
-                        }
-                        _ => checked = "0 of 1 re-runs hangs in a fresh process".to_owned(),
-                    }
-                }
-                let report = Report {
-                    case: case.as_ref(),
-                    name: &name,
-                    seed,
-                    replay: None,
-                    account: &account,
-                    checked,
-                    files: None,
-                    notes: vec!["the process ends here, for the poll cannot be stopped".to_owned()],
-                };
-                record::reported_here(&name);
-                // Past libtest's capture, which dies with the process.
-                let _ = write!(std::io::stderr(), "{report}");
-                std::process::exit(101);
-            }),
-        ))
-    }
-
-    fn report(&self, seed: u64, account: &Account, checked: String, notes: Vec<String>) -> ! {
-        let folder = self.folder(seed);
-        let replay = env::var(settings::REPLAY)
-            .ok()
-            .filter(|text| !text.is_empty());
-        let report = Report {
-            case: self.case,
-            name: self.name,
-            seed,
-            replay: replay.as_deref(),
-            account,
-            checked,
-            files: folder.join("trace.jsonl").is_file().then_some(&folder),
-            notes,
-        };
-        eprint!("{report}");
-        let verdict = account.verdict.as_ref();
-        fail_with(verdict.map_or_else(String::new, |verdict| verdict.message.clone()))
-    }
 }
 
-fn text_of(timeline: Option<trace::Timeline<'_>>) -> String {
-    timeline.map_or_else(String::new, |timeline| timeline.to_string())
-}
-
-fn print_json(lines: Option<trace::JsonLines<'_>>) {
-    let mut text = Vec::new();
-    if let Some(lines) = lines
-        && lines.write_to(&mut text).is_ok()
-    {
-        eprint!("{}", String::from_utf8_lossy(&text));
-    }
+/// Whether the variable is set to something.
+pub(super) fn variable(name: &str) -> Option<String> {
+    env::var(name).ok().filter(|held| !held.is_empty())
 }
 
 /// Fails the test with a line of its own.
-fn fail(line: String) -> ! {
+pub(super) fn fail(line: String) -> ! {
     eprintln!("{line}");
     fail_with(line)
 }
 
 /// Fails the test without the panic hook's lines: all that is to be said has been printed. The
 /// text is what `#[should_panic(expected = …)]` looks at.
-fn fail_with(text: String) -> ! {
+pub(super) fn fail_with(text: String) -> ! {
     resume_unwind(Box::new(text))
 }

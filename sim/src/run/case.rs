@@ -11,8 +11,12 @@ pub struct TestCase {
     pub name: &'static str,
     /// The source file.
     pub file: &'static str,
-    /// The line of the attribute.
+    /// The line of the test's name.
     pub line: u32,
+    /// The package it was built in, if cargo built it.
+    pub package: Option<&'static str>,
+    /// The program it is a part of, if it is of no library and no integration test.
+    pub bin: Option<&'static str>,
 }
 
 impl TestCase {
@@ -21,6 +25,14 @@ impl TestCase {
         self.name
             .split_once("::")
             .map_or(self.name, |(_, path)| path)
+    }
+
+    /// What tells it from every other test of a workspace.
+    pub(crate) fn identity(&self) -> String {
+        match self.package {
+            Some(package) => format!("{package}::{}", self.name),
+            None => self.name.to_owned(),
+        }
     }
 
     /// The command that runs this test and no other.
@@ -37,7 +49,7 @@ impl TestCase {
 
     /// What `cargo test` needs to be told to find the binary, if cargo started this process.
     fn cargo_target(&self) -> Option<String> {
-        let package = env::var("CARGO_PKG_NAME").ok()?;
+        let package = self.package?;
         let manifest = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR")?);
         let program = program();
         // `deps/name-0123456789abcdef`
@@ -50,12 +62,10 @@ impl TestCase {
         let tests = manifest.join("tests");
         let is_test = tests.join(format!("{stem}.rs")).is_file()
             || tests.join(&stem).join("main.rs").is_file();
-        let kind = if is_test {
-            format!("--test {stem}")
-        } else if manifest.join("src/lib.rs").is_file() {
-            "--lib".to_owned()
-        } else {
-            format!("--bin {stem}")
+        let kind = match self.bin {
+            Some(bin) => format!("--bin {bin}"),
+            None if is_test => format!("--test {stem}"),
+            None => "--lib".to_owned(),
         };
         let release = program
             .components()

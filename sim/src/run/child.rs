@@ -13,6 +13,9 @@ use crate::run::outcome::Account;
 use crate::run::settings;
 use crate::world::verdict::VerdictKind;
 
+/// What the test harness ends with when a test has failed.
+pub(crate) const HARNESS_FAILURE: i32 = 101;
+
 /// Which run a child is to make.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Errand<'a> {
@@ -26,7 +29,8 @@ impl Errand<'_> {
     /// Makes the run in a fresh process, which leaves its files in `folder`.
     ///
     /// # Errors
-    /// If the process could not be started at all.
+    /// If the process could not be started, or ended as if all were well and left no account: it
+    /// could not write one, or knows no test of this name.
     pub(crate) fn run(self, folder: &Path) -> io::Result<Account> {
         fs::create_dir_all(folder)?;
         let account = account_file(folder);
@@ -57,6 +61,10 @@ impl Errand<'_> {
         let status = command.status()?;
         match fs::read(&account) {
             Ok(bytes) => serde_json::from_slice(&bytes).map_err(io::Error::from),
+            Err(why) if matches!(status.code(), Some(0 | HARNESS_FAILURE)) => {
+                let what = format!("it ended with {status} and left no account: {why}");
+                Err(io::Error::other(what))
+            }
             Err(_) => Ok(Account::lost(VerdictKind::Abort, last_words(status), 0)),
         }
     }

@@ -4,6 +4,8 @@ mod artifacts;
 pub(crate) mod campaign;
 pub(crate) mod case;
 mod child;
+mod guard;
+mod judge;
 pub(crate) mod once;
 pub(crate) mod outcome;
 pub(crate) mod panics;

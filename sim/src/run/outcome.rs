@@ -50,9 +50,9 @@ pub(crate) struct Account {
 const LAST_EVENTS: usize = 8;
 
 impl Account {
-    /// Reads a run whose value says whether the body failed.
-    pub(crate) fn of<T: Outcome>(mut run: Run<T>) -> (Self, Run<()>) {
-        let failure = run.value.take().and_then(Outcome::failure);
+    /// Reads a run whose value is the text of the body's failure, if it failed.
+    pub(crate) fn of(mut run: Run<Option<String>>) -> (Self, Run<()>) {
+        let failure = run.value.take().flatten();
         if let (None, Some(message)) = (&run.verdict, failure) {
             run.verdict = Some(Verdict {
                 at_nanos: u64::try_from(run.elapsed.as_nanos()).unwrap_or(u64::MAX),

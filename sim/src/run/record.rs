@@ -1,7 +1,8 @@
 //! What is on disk before user code runs: which seed of which test is under way.
 //!
-//! A process has one file of 64-byte records, one a test under way. A process that is killed
-//! leaves it behind, and the next run of that test looks into the seed first.
+//! A process has one file of 64-byte records, one a test under way, and holds its lock for as long as
+//! it lives. A process that is killed leaves the file behind, unlocked, and the next run of that test
+//! looks into the seed first.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -90,80 +91,88 @@ impl Drop for Record {
 /// The seed that this test is at has been reported: nobody needs to look into it again. For the
 /// process that is about to end on it.
 pub(crate) fn reported_here(test: &str) {
-    strike(
-        &folder().join(std::process::id().to_string()),
-        name_hash(test),
-    );
+    reported_for(std::process::id(), test);
 }
 
 /// The same, for the process that was started by the crash of `process`.
 pub(crate) fn reported_for(process: u32, test: &str) {
-    strike(&folder().join(process.to_string()), name_hash(test));
-}
-
-fn strike(path: &Path, test: u64) {
-    let Ok(mut bytes) = fs::read(path) else {
-        return;
-    };
-    for record in bytes.chunks_exact_mut(SIZE) {
-        if decode(record).is_some_and(|(of, _)| of == test) {
-            record.copy_from_slice(&encode(Phase::Over, test, 0));
+    let prefix = format!("{process}-");
+    for path in books(&folder()) {
+        let name = path.file_name().and_then(|name| name.to_str());
+        if name.is_some_and(|name| name.starts_with(&prefix)) {
+            let _ = take_seeds(&path, name_hash(test));
         }
     }
-    let _ = fs::write(path, bytes);
 }
 
 /// The seeds of this test that were under way in processes that are gone. Each is told once.
 pub(crate) fn lost_seeds(test: &str) -> Vec<u64> {
-    lost_seeds_in(&folder(), name_hash(test), process_is_alive)
+    lost_seeds_in(&folder(), name_hash(test))
 }
 
-fn lost_seeds_in(folder: &Path, test: u64, is_alive: impl Fn(u32) -> bool) -> Vec<u64> {
+fn lost_seeds_in(folder: &Path, test: u64) -> Vec<u64> {
     let mut seeds = Vec::new();
-    let Ok(files) = fs::read_dir(folder) else {
-        return seeds;
-    };
-    let mut files: Vec<_> = files.flatten().map(|file| file.path()).collect();
-    files.sort();
-    for path in files {
-        let pid = path
-            .file_name()
-            .and_then(|name| name.to_str()?.parse().ok());
-        let (Some(pid), Ok(bytes)) = (pid, fs::read(&path)) else {
+    for path in books(folder) {
+        // A live process holds its lock; so does whoever reads the book of a dead one.
+        let Ok(file) = OpenOptions::new().read(true).write(true).open(&path) else {
             continue;
         };
-        if is_alive(pid) {
+        if file.try_lock().is_err() {
             continue;
         }
-        let mut records: Vec<_> = bytes.chunks_exact(SIZE).filter_map(decode).collect();
-        let before = records.len();
-        records.retain(|(of, seed)| {
-            if *of == test {
-                seeds.push(*seed);
-            }
-            *of != test
-        });
-        let rest = records
-            .iter()
-            .flat_map(|(of, seed)| encode(Phase::Running, *of, *seed));
-        let _ = match records.len() {
-            0 => fs::remove_file(&path),
-            left if left < before => fs::write(&path, rest.collect::<Vec<_>>()),
-            _ => Ok(()),
-        };
+        let (taken, others) = take_seeds(&path, test).unwrap_or_default();
+        seeds.extend(taken);
+        if !others {
+            let _ = fs::remove_file(&path);
+        }
     }
     seeds
+}
+
+/// The files of all processes, in a stable order.
+fn books(folder: &Path) -> Vec<PathBuf> {
+    let Ok(files) = fs::read_dir(folder) else {
+        return Vec::new();
+    };
+    let mut books: Vec<_> = files.flatten().map(|file| file.path()).collect();
+    books.sort();
+    books
+}
+
+/// Takes this test's seeds out of a book; also tells whether there are others' in it. Records are
+/// written over in place, so that others' are never missing.
+fn take_seeds(path: &Path, test: u64) -> io::Result<(Vec<u64>, bool)> {
+    let bytes = fs::read(path)?;
+    let file = OpenOptions::new().write(true).open(path)?;
+    let (mut seeds, mut others) = (Vec::new(), false);
+    for (slot, record) in bytes.chunks_exact(SIZE).enumerate() {
+        match decode(record) {
+            Some((of, seed)) if of == test => {
+                seeds.push(seed);
+                write_at(&file, &encode(Phase::Over, test, 0), (slot * SIZE) as u64)?;
+            }
+            Some(_) => others = true,
+            None => {}
+        }
+    }
+    Ok((seeds, others))
 }
 
 impl Book {
     fn create(folder: &Path) -> io::Result<Self> {
         fs::create_dir_all(folder)?;
-        let path = folder.join(std::process::id().to_string());
-        let file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .open(&path)?;
+        // A number of a process comes again: the first free name is this one's.
+        let name = |n: u32| folder.join(format!("{}-{n}", std::process::id()));
+        let fresh = |path: &PathBuf| OpenOptions::new().write(true).create_new(true).open(path);
+        // Until it is locked it looks like a dead process's, and may be swept away.
+        let locked = |path: PathBuf| {
+            let file = fresh(&path).ok()?;
+            (file.lock().is_ok() && path.exists()).then_some((file, path))
+        };
+        let (file, path) = (0..1_000)
+            .map(name)
+            .find_map(locked)
+            .ok_or(io::ErrorKind::AlreadyExists)?;
         Ok(Self {
             file,
             path,
@@ -209,11 +218,6 @@ pub(crate) fn name_hash(name: &str) -> u64 {
     })
 }
 
-fn process_is_alive(pid: u32) -> bool {
-    // Where there is no /proc nobody can tell, and a live process's record must not be taken.
-    !Path::new("/proc/self").exists() || Path::new("/proc").join(pid.to_string()).exists()
-}
-
 #[cfg(unix)]
 fn write_at(file: &File, bytes: &[u8], at: u64) -> io::Result<()> {
     std::os::unix::fs::FileExt::write_all_at(file, bytes, at)
@@ -243,11 +247,11 @@ mod tests {
             encode(Phase::Running, mine, 7),
             encode(Phase::Running, other, 8),
         ];
-        fs::write(folder.join("4711"), records.concat()).unwrap();
-        assert_eq!(lost_seeds_in(&folder, mine, |_| false), [7]);
-        assert_eq!(lost_seeds_in(&folder, mine, |_| false), [0; 0]);
-        assert_eq!(lost_seeds_in(&folder, other, |_| false), [8]);
-        assert!(!folder.join("4711").exists());
+        fs::write(folder.join("4711-0"), records.concat()).unwrap();
+        assert_eq!(lost_seeds_in(&folder, mine), [7]);
+        assert_eq!(lost_seeds_in(&folder, mine), [0; 0]);
+        assert_eq!(lost_seeds_in(&folder, other), [8]);
+        assert!(!folder.join("4711-0").exists());
         fs::remove_dir_all(&folder).unwrap();
     }
 
@@ -255,20 +259,36 @@ mod tests {
     fn a_seed_that_was_reported_is_not_lost() {
         let folder = scratch("reported");
         let records = [encode(Phase::Running, 1, 7), encode(Phase::Running, 2, 8)];
-        fs::write(folder.join("4711"), records.concat()).unwrap();
-        strike(&folder.join("4711"), 1);
-        assert_eq!(lost_seeds_in(&folder, 1, |_| false), [0; 0]);
-        assert_eq!(lost_seeds_in(&folder, 2, |_| false), [8]);
+        fs::write(folder.join("4711-0"), records.concat()).unwrap();
+        take_seeds(&folder.join("4711-0"), 1).unwrap();
+        assert_eq!(lost_seeds_in(&folder, 1), [0; 0]);
+        assert_eq!(lost_seeds_in(&folder, 2), [8]);
         fs::remove_dir_all(&folder).unwrap();
     }
 
     #[test]
     fn a_live_process_keeps_its_records() {
         let folder = scratch("live");
-        let record = encode(Phase::Running, 1, 7);
-        fs::write(folder.join("4711"), record).unwrap();
-        assert_eq!(lost_seeds_in(&folder, 1, |_| true), [0; 0]);
-        assert!(folder.join("4711").exists());
+        let book = Book::create(&folder).unwrap();
+        write_at(&book.file, &encode(Phase::Running, 1, 7), 0).unwrap();
+        assert_eq!(lost_seeds_in(&folder, 1), [0; 0]);
+        assert!(book.path.exists());
+        drop(book);
+        assert_eq!(lost_seeds_in(&folder, 1), [7]);
+        fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn a_process_with_the_number_of_a_dead_one_keeps_that_ones_record() {
+        let folder = scratch("again");
+        let number = std::process::id();
+        fs::write(
+            folder.join(format!("{number}-0")),
+            encode(Phase::Running, 1, 7),
+        )
+        .unwrap();
+        let _book = Book::create(&folder).unwrap();
+        assert_eq!(lost_seeds_in(&folder, 1), [7]);
         fs::remove_dir_all(&folder).unwrap();
     }
 

@@ -13,6 +13,9 @@ use crate::world::verdict::Verdict;
 /// How many causes are listed before the rest is counted.
 const CAUSES: usize = 8;
 
+/// How many tasks that cannot go on are listed before the rest is counted.
+const BLOCKED: usize = 20;
+
 /// A failing run, as it is printed.
 #[derive(Debug)]
 pub(crate) struct Report<'a> {
@@ -75,7 +78,12 @@ impl fmt::Display for Report<'_> {
         }
         if let Some(case) = self.case {
             writeln!(f, "  replay   {}", self.replay_line(case))?;
-            writeln!(f, "  binary   {}", program().display())?;
+            let program = program();
+            let program = program.display();
+            writeln!(
+                f,
+                "  binary   {program} (run directly: the same features and flags)"
+            )?;
         }
         writeln!(f, "  checked  {}", self.checked)?;
         writeln!(f, "  build    {}", Build)?;
@@ -101,12 +109,17 @@ impl fmt::Display for Report<'_> {
         }
         list(f, "earlier", earlier_panics)?;
         list(f, "last", &account.last)?;
-        list(f, "blocked", blocked)?;
+        let listed = blocked.len().min(BLOCKED);
+        list(f, "blocked", &blocked[..listed])?;
+        match blocked.len() - listed {
+            0 => {}
+            more => writeln!(f, "           … and {more} more in account.json")?,
+        }
         list(f, "note", &self.notes)?;
         if let Some(files) = self.files {
             writeln!(
                 f,
-                "  files    {}/ {{choices.json, trace.jsonl, trace.txt}}",
+                "  files    {}/ {{account.json, choices.json, trace.jsonl, trace.txt}}",
                 files.display()
             )?;
         }

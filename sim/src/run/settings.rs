@@ -6,8 +6,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::run::artifacts;
-use crate::world::entry::Entries;
+use crate::run::artifacts::{self, Replay};
 
 /// What the environment asks for.
 #[derive(Clone, Debug, Default)]
@@ -19,7 +18,7 @@ pub(crate) struct Settings {
     /// `SIM_CAMPAIGN`: a text, such as a commit hash, from which the seeds are derived.
     pub(crate) campaign: Option<String>,
     /// `SIM_REPLAY`: the choices of one run, inline or in a file.
-    pub(crate) replay: Option<Entries>,
+    pub(crate) replay: Option<Replay>,
     /// `SIM_LOG`: the trace of every run on standard error.
     pub(crate) log: Option<LogFormat>,
     /// `SIM_HANG`: after how much real time a poll that does not return is a hang.
@@ -102,8 +101,8 @@ impl Settings {
             };
         }
         if let Some(text) = held(REPLAY) {
-            let entries = artifacts::read_entries(&text);
-            settings.replay = Some(entries.map_err(|why| bad(REPLAY, text, &why))?);
+            let replay = artifacts::read_replay(&text);
+            settings.replay = Some(replay.map_err(|why| bad(REPLAY, text, &why))?);
         }
         settings.campaign = held(CAMPAIGN);
         settings.child = held(CHILD).map(PathBuf::from);

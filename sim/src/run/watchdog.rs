@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::world::World;
 
@@ -10,17 +10,20 @@ use crate::world::World;
 #[derive(Debug)]
 pub(crate) struct Watched(u64);
 
-/// What is done about a hang, on the watchdog's thread; gets how many polls had begun. It does not
-/// return to the run, which cannot be stopped: it ends the process.
-pub(crate) type OnHang = Box<dyn FnOnce(u64) + Send>;
+/// What is done about a hang, on the watchdog's thread; gets how many polls had begun. It ends the
+/// process, for the poll cannot be stopped; if it returns, the run is watched on.
+pub(crate) type OnHang = Box<dyn FnMut(u64) + Send>;
 
 struct Run {
     id: u64,
     world: Weak<World>,
     limit: Duration,
     polls: u64,
-    since: Instant,
-    on_hang: OnHang,
+    /// How long it has made no progress, by the watchdog's own rounds: time in which the whole
+    /// process stood still, in a debugger or a suspended machine, does not count.
+    stalled: Duration,
+    /// Absent while it is being called.
+    on_hang: Option<OnHang>,
 }
 
 #[derive(Default)]
@@ -46,8 +49,8 @@ pub(crate) fn watch(world: &Arc<World>, limit: Duration, on_hang: OnHang) -> Wat
         world: Arc::downgrade(world),
         limit,
         polls: world.polls(),
-        since: real_now(),
-        on_hang,
+        stalled: Duration::ZERO,
+        on_hang: Some(on_hang),
     });
     if !std::mem::replace(&mut runs.thread_started, true) {
         let started = thread::Builder::new()
@@ -73,33 +76,37 @@ impl Drop for Watched {
 fn patrol() {
     loop {
         thread::sleep(PERIOD);
-        while let Some((polls, on_hang)) = find_hang() {
+        // One hang a round: what is done about it takes its time, in which others go on.
+        if let Some((id, polls, mut on_hang)) = find_hang() {
             on_hang(polls);
+            let mut guard = lock();
+            let runs = guard.iter_mut().flat_map(|runs| &mut runs.runs);
+            if let Some(run) = runs.into_iter().find(|run| run.id == id) {
+                run.on_hang = Some(on_hang);
+                run.stalled = Duration::ZERO;
+            }
         }
     }
 }
 
-fn find_hang() -> Option<(u64, OnHang)> {
-    let now = real_now();
+fn find_hang() -> Option<(u64, u64, OnHang)> {
     let mut guard = lock();
     let runs = &mut guard.as_mut()?.runs;
-    let hung = runs.iter_mut().position(|run| {
+    for run in &mut *runs {
         let polls = run.world.upgrade().map_or(0, |world| world.polls());
-        if polls != run.polls {
+        if polls == run.polls {
+            run.stalled += PERIOD;
+        } else {
             run.polls = polls;
-            run.since = now;
+            run.stalled = Duration::ZERO;
         }
-        now.duration_since(run.since) >= run.limit
-    })?;
-    let run = runs.swap_remove(hung);
-    Some((run.polls, run.on_hang))
+    }
+    let hung = runs
+        .iter_mut()
+        .find(|run| run.stalled >= run.limit && run.on_hang.is_some())?;
+    Some((hung.id, hung.polls, hung.on_hang.take()?))
 }
 
 fn lock() -> MutexGuard<'static, Option<Runs>> {
     RUNS.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-#[expect(clippy::disallowed_methods, reason = "a hang is a matter of real time")]
-fn real_now() -> Instant {
-    Instant::now()
 }
