@@ -13,7 +13,9 @@ use std::task::{Poll, Waker};
 use std::time::SystemTime;
 
 pub use crate::callback::Driver;
-pub use crate::context::{EnterGuard, Polled, as_task, current_task, drop_task, run_task};
+pub use crate::context::{
+    EnterGuard, OutsideTasks, Polled, as_task, current_task, drop_task, run_task,
+};
 use crate::handle::Inner;
 use crate::time::Instant;
 use crate::{Closed, Description, ErrorContext, EventLoop, TaskId};

@@ -191,6 +191,32 @@ pub fn as_task<R>(meta: TaskMeta, f: impl FnOnce() -> R) -> R {
     })
 }
 
+/// Puts the task that is being polled on this thread out of sight until dropped: another world's
+/// run is none of its doing.
+#[derive(Debug)]
+pub struct OutsideTasks {
+    outer: Option<TaskMeta>,
+    not_send: PhantomData<*const ()>,
+}
+
+impl OutsideTasks {
+    /// From here on no task is current, until one is polled.
+    #[must_use]
+    pub fn begin() -> Self {
+        Self {
+            outer: CONTEXT.with(|context| context.world_task.replace(None)),
+            not_send: PhantomData,
+        }
+    }
+}
+
+impl Drop for OutsideTasks {
+    fn drop(&mut self) {
+        // In a thread-local's destructor there is no task to come back to.
+        let _ = CONTEXT.try_with(|context| context.world_task.set(self.outer));
+    }
+}
+
 /// Drops a world's task, its future first, as the current task.
 pub fn drop_task(runnable: Runnable) {
     CONTEXT.with(|context| {

@@ -8,6 +8,7 @@ use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
 
+use event_loop::backend::OutsideTasks;
 use event_loop::time::Instant;
 use event_loop::{EventLoop, TaskHandle};
 use net_sim::{Latency, LinkConfig};
@@ -181,6 +182,7 @@ impl Host {
     }
 
     /// Starts the host's main function, with its loop, as the task that bears the host's name.
+    /// What `main` does before it returns its future happens on the host already.
     #[track_caller]
     pub fn run<M, F>(&self, main: M) -> TaskHandle<F::Output>
     where
@@ -189,7 +191,11 @@ impl Host {
         F::Output: Send + 'static,
     {
         let ev = self.event_loop();
-        let future = main(ev.clone());
+        let future = {
+            let _current = ev.enter();
+            let _not_of_the_caller = OutsideTasks::begin();
+            main(ev.clone())
+        };
         ev.spawn_named(&self.name, future)
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use event_loop::time::sleep;
 use futures::channel::oneshot;
-use sim::{Config, Host, Sim, run_once};
+use sim::{Config, Host, Sim, record_once, run_once};
 
 /// A waker whose end is a message.
 struct SendsWhenDropped(Mutex<Option<oneshot::Sender<()>>>);
@@ -94,4 +94,40 @@ fn what_a_host_is_asked_after_the_run_is_refused() {
     let text = refused.downcast_ref::<String>().unwrap();
     assert!(text.contains("the run is over"), "{text}");
     assert_eq!(run.verdict, None);
+}
+
+/// `main` was called where the caller is, so what it spawned at once was the caller's.
+#[test]
+fn what_a_host_s_main_spawns_at_once_is_the_host_s() {
+    let run = record_once(&Config::new(), 0, |sim: Sim| async move {
+        let name = || event_loop::current().unwrap().describe().name;
+        let svc = sim.host("svc").run(|_| {
+            let child = event_loop::spawn_named("child", async move { name() });
+            async move { child.await.unwrap() }
+        });
+        (svc.await.unwrap(), name())
+    });
+    assert!(run.timeline().unwrap().to_string().contains("svc/child"));
+    assert_eq!(run.value, Some(("svc".to_owned(), "main".to_owned())));
+}
+
+/// Between two polls of the inner run the outer run's task was the current one, and went into the
+/// inner run's hash.
+#[test]
+fn a_run_inside_a_task_is_the_same_run() {
+    async fn waits_for_ever(_: Sim) {
+        let task = event_loop::spawn(event_loop::yield_now());
+        task.await.unwrap();
+        std::future::pending::<()>().await;
+    }
+    let inner = || {
+        let run = run_once(&Config::new(), 3, waits_for_ever);
+        (run.hash, run.verdict.map(|verdict| verdict.task))
+    };
+    let outer = run_once(&Config::new(), 0, |_| async move {
+        let spawned = event_loop::spawn(async move { inner() }).await.unwrap();
+        (spawned, event_loop::spawn(async {}).await.is_ok())
+    });
+    assert_eq!(outer.value, Some((inner(), true)));
+    assert_eq!(inner().1, Some(None));
 }

@@ -27,7 +27,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 
 use event_loop::backend::{
-    EnterGuard, Polled, Runnable, TaskMeta, as_task, current_task, drop_task, run_task,
+    EnterGuard, OutsideTasks, Polled, Runnable, TaskMeta, as_task, current_task, drop_task,
+    run_task,
 };
 use event_loop::{EventLoop, TaskId};
 use interpose::{Baton, BatonError};
@@ -250,6 +251,7 @@ impl World {
     ) -> Drive {
         let _gate = interpose::enter(self.clone());
         let _quiet = panics::Quiet::begin();
+        let _outside = OutsideTasks::begin();
         let root_meta = self.core(|core| {
             let meta = core.admit(host, Some(name), site);
             core.root = Some(meta);
@@ -284,6 +286,7 @@ impl World {
     pub(crate) fn inside(self: &Arc<Self>, host: u32, f: impl FnOnce()) {
         let _gate = interpose::enter(self.clone());
         let _quiet = panics::Quiet::begin();
+        let _outside = OutsideTasks::begin();
         let mut entered = Entered::default();
         entered.host(self, host);
         self.guarded(f);
@@ -320,6 +323,7 @@ impl World {
         {
             let _gate = interpose::enter(self.clone());
             let _quiet = panics::Quiet::begin();
+            let _outside = OutsideTasks::begin();
             self.core(|core| {
                 if let Some(recording) = &mut core.recording {
                     recording.over(&mut core.choices, core.trace.names());
