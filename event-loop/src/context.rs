@@ -131,9 +131,10 @@ impl Drop for EnterGuard {
     }
 }
 
-/// The run this thread is inside, if any. A task that tokio polls while no `run_*` call is under
-/// way stands for one, with the place where it was spawned.
+/// The run this thread is inside, if any. A task that is polled while no `run_*` call is under way,
+/// by tokio or by a world, stands for one, with the place where it was spawned.
 pub(crate) fn run_mark() -> Option<RunMark> {
+    let of_world = || current_task().map(|TaskMeta { site, .. }| RunMark { site });
     let of_task = || {
         with_tokio_task(|task| {
             let task = task?;
@@ -141,7 +142,8 @@ pub(crate) fn run_mark() -> Option<RunMark> {
             Some(task.event_loop().run_mark().unwrap_or(beside))
         })
     };
-    CONTEXT.with(|context| context.run.get()).or_else(of_task)
+    let of_call = CONTEXT.with(|context| context.run.get());
+    of_call.or_else(of_world).or_else(of_task)
 }
 
 /// Whether a tokio task of this loop is being polled on this thread.

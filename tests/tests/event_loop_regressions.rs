@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use event_loop::net::{TcpListener, TcpStream};
 use event_loop::time::{sleep, timeout};
-use event_loop::{EventLoop, LoopConfig, production, spawn};
-use sim::Profile;
+use event_loop::{EventLoop, LoopConfig, LoopError, Runner, production, spawn};
+use sim::{Config, Profile, Sim};
 
 const TICK: Duration = Duration::from_millis(20);
 
@@ -116,5 +116,81 @@ mod accepting {
             assert_eq!(served, Ok(2), "{kind}");
             ev.close().unwrap();
         }
+    }
+}
+
+mod nesting {
+    use super::*;
+
+    /// Tries to run each kind of loop, and a runner, here.
+    fn refusals() -> Vec<(&'static str, Result<(), LoopError>)> {
+        let mut refusals = Vec::new();
+        for (kind, ev) in loops() {
+            refusals.push((kind, ev.run_borrowed(async {})));
+            refusals.push((kind, ev.run_until_complete(async {})));
+            ev.close().unwrap();
+        }
+        let mut runner = Runner::new(|| production::current_thread(LoopConfig::default()));
+        refusals.push(("runner", runner.run(async {})));
+        refusals
+    }
+
+    #[track_caller]
+    fn assert_refused(place: &str, refusals: Vec<(&'static str, Result<(), LoopError>)>) {
+        assert_eq!(refusals.len(), 7);
+        for (kind, outcome) in refusals {
+            let refused = match kind {
+                "runner" => matches!(outcome, Err(LoopError::RunnerInsideLoop { .. })),
+                _ => matches!(outcome, Err(LoopError::AnotherLoopRunning { .. })),
+            };
+            assert!(refused, "{kind} in {place}: {outcome:?}");
+        }
+    }
+
+    fn in_a_world<F>(main: impl FnOnce(Sim) -> F + Send + 'static) -> F::Output
+    where
+        F: Future + Send,
+        F::Output: Send + 'static,
+    {
+        let run = sim::run_once(&Config::new(), 0, main);
+        assert_eq!(run.verdict, None);
+        run.value.unwrap()
+    }
+
+    #[test]
+    fn is_refused_in_the_body_of_a_world() {
+        assert_refused("the body", in_a_world(|_| async { refusals() }));
+    }
+
+    #[test]
+    fn is_refused_in_a_task_of_a_world() {
+        let refusals = in_a_world(|_| async { spawn(async { refusals() }).await.unwrap() });
+        assert_refused("a task", refusals);
+    }
+
+    #[test]
+    fn is_refused_in_a_callback_of_a_world() {
+        let refusals = in_a_world(|sim| async move {
+            let (sender, receiver) = futures::channel::oneshot::channel();
+            let call = move || drop(sender.send(refusals()));
+            sim.event_loop().call_soon(call).unwrap();
+            receiver.await.unwrap()
+        });
+        assert_refused("a callback", refusals);
+    }
+
+    #[test]
+    fn names_the_task_of_the_world_it_is_refused_in() {
+        let (line, refused) = in_a_world(|_| async {
+            let task = spawn(async {
+                let ev = production::current_thread(LoopConfig::default()).unwrap();
+                ev.run_borrowed(async {})
+            });
+            (line!() - 4, task.await.unwrap())
+        });
+        let Err(LoopError::AnotherLoopRunning { outer, .. }) = refused else {
+            panic!("{refused:?}");
+        };
+        assert_eq!((outer.file(), outer.line()), (file!(), line));
     }
 }
