@@ -47,7 +47,7 @@ impl Sim {
     #[track_caller]
     pub fn host(&self, name: &str) -> Host {
         let site = Location::caller();
-        let known = self.world.core(|core| {
+        let known = self.world.ask(|core| {
             (
                 core.hosts.iter().position(|h| &*h.name == name),
                 core.closed,
@@ -99,19 +99,24 @@ impl Sim {
     /// traces and replays.
     ///
     /// # Panics
-    /// If `n` is zero.
+    /// If `n` is zero, or on a thread outside the world.
     #[must_use]
+    #[track_caller]
     pub fn choose(&self, label: &'static str, n: u64) -> u64 {
         assert!(
             n > 0,
             "choose(\"{label}\", 0): there is nothing to choose from"
         );
         self.world
-            .core(|core| core.choose(Domain::Scenario, label, n))
+            .ask(|core| core.choose(Domain::Scenario, label, n))
     }
 
     /// A coin that the seed throws; false in the plain run.
+    ///
+    /// # Panics
+    /// On a thread outside the world.
     #[must_use]
+    #[track_caller]
     pub fn flip(&self, label: &'static str) -> bool {
         self.choose(label, 2) == 1
     }
@@ -120,8 +125,9 @@ impl Sim {
     /// plain run.
     ///
     /// # Panics
-    /// If the range is empty.
+    /// If the range is empty, or on a thread outside the world.
     #[must_use]
+    #[track_caller]
     pub fn any_duration(&self, label: &'static str, range: RangeInclusive<Duration>) -> Duration {
         let (low, high) = range.into_inner();
         assert!(
@@ -218,10 +224,11 @@ impl Link<'_> {
     /// How long a segment is under way, in both directions: each draws from the range.
     ///
     /// # Panics
-    /// If the range is empty.
+    /// If the range is empty, or on a thread outside the world.
+    #[track_caller]
     pub fn latency(self, range: RangeInclusive<Duration>) -> Self {
         let config = LinkConfig::new(Latency::uniform(range));
-        self.sim.world.core(|core| {
+        self.sim.world.ask(|core| {
             let [a, b] = self.ends.map(|end| core.net_host(end));
             core.net().set_link(a, b, config.clone());
             core.net().set_link(b, a, config);

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use event_loop::time::sleep;
 use futures::channel::oneshot;
-use sim::{Config, Host, Sim, record_once, run_once};
+use sim::{Config, Host, Sim, Verdict, VerdictKind, record_once, run_once};
 
 /// A waker whose end is a message.
 struct SendsWhenDropped(Mutex<Option<oneshot::Sender<()>>>);
@@ -130,4 +130,81 @@ fn a_run_inside_a_task_is_the_same_run() {
     });
     assert_eq!(outer.value, Some((inner(), true)));
     assert_eq!(inner().1, Some(None));
+}
+
+/// A touch in the run's last poll was never looked at, nor one by a call on the [`Sim`] itself.
+mod a_thread_outside_is_told_on {
+    use super::*;
+
+    /// The run of a body that has `touch` done by another thread and waits for that thread.
+    fn joined<T>(touch: impl FnOnce(Sim) -> T + Send + 'static) -> (Verdict, Option<String>)
+    where
+        T: Send + 'static,
+    {
+        let run = run_once(&Config::new(), 0, |sim: Sim| async move {
+            let touched = std::thread::spawn(move || drop(touch(sim))).join();
+            touched.err().map(|panic| match panic.downcast::<String>() {
+                Ok(text) => *text,
+                Err(_) => "no text".to_owned(),
+            })
+        });
+        (run.verdict.unwrap(), run.value.flatten())
+    }
+
+    #[test]
+    fn though_the_run_ends_with_the_same_poll() {
+        let ev = Arc::new(Mutex::new(None));
+        let known = ev.clone();
+        let run = run_once(&Config::new(), 0, |sim: Sim| async move {
+            *known.lock().unwrap() = Some(sim.event_loop());
+            let spawns = move || drop(known.lock().unwrap().take().unwrap().spawn(async {}));
+            std::thread::spawn(spawns).join().unwrap();
+        });
+        assert_eq!(run.verdict.unwrap().kind, VerdictKind::ForeignThread);
+    }
+
+    #[test]
+    fn though_the_body_panics_over_it() {
+        let run = run_once(&Config::new(), 0, |sim: Sim| async move {
+            let flips = move || sim.flip("from outside");
+            std::thread::spawn(flips).join().unwrap()
+        });
+        assert_eq!(run.verdict.unwrap().kind, VerdictKind::ForeignThread);
+    }
+
+    #[test]
+    fn whatever_it_asks_of_the_sim() {
+        for (verdict, panic) in [
+            joined(|sim| sim.flip("from outside")),
+            joined(|sim| sim.host("svc")),
+            joined(|sim| sim.event_loop()),
+        ] {
+            assert_eq!(verdict.kind, VerdictKind::ForeignThread, "{verdict}");
+            let text = panic.expect("the call panicked");
+            assert!(text.contains("this thread is not of the world"), "{text}");
+        }
+    }
+
+    #[test]
+    fn also_while_the_world_ends() {
+        struct Touches(Option<Sim>);
+
+        impl Drop for Touches {
+            fn drop(&mut self) {
+                let sim = self.0.take().unwrap();
+                let _ = std::thread::spawn(move || sim.flip("from outside")).join();
+            }
+        }
+
+        let run = run_once(&Config::new(), 0, |sim: Sim| async move {
+            let touches = Touches(Some(sim));
+            event_loop::spawn(async move {
+                let _touches = touches;
+                std::future::pending::<()>().await;
+            })
+            .detach();
+            event_loop::yield_now().await;
+        });
+        assert_eq!(run.verdict.unwrap().kind, VerdictKind::ForeignThread);
+    }
 }

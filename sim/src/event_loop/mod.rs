@@ -315,6 +315,7 @@ impl SimLoop {
 impl World {
     /// An error nobody took fails the run.
     fn unhandled(&self, context: &ErrorContext) {
+        self.tell_intrusion();
         let (location, earlier) = (
             panics::location_of(&context.error),
             panics::before(&context.error),

@@ -126,6 +126,18 @@ impl World {
         }
     }
 
+    /// Opens the core for a call that only the world's own tasks make, whose end is no answer.
+    ///
+    /// # Panics
+    /// On a thread outside the world.
+    #[track_caller]
+    pub(crate) fn ask<R>(&self, f: impl FnOnce(&mut Core) -> R) -> R {
+        match self.enter(f) {
+            Some(answer) => answer,
+            None => panic!("{OUTSIDE}"),
+        }
+    }
+
     pub(crate) fn is_recording(&self) -> bool {
         self.recording
     }
@@ -305,6 +317,7 @@ impl World {
 
     /// Ends the run with a verdict; if its text is that of a panic, it also tells where.
     pub(crate) fn end(&self, kind: VerdictKind, message: String) {
+        self.tell_intrusion();
         let (location, earlier) = (panics::location_of(&message), panics::before(&message));
         self.enter(|core| {
             if core.ended.is_some() {
@@ -352,6 +365,7 @@ impl World {
             drop(entered);
             self.guarded(|| drop(loops));
         }
+        self.tell_intrusion();
         self.over.store(true, Ordering::Release);
         self.core(|core| {
             core.trace.event(core.now, Kind::End, 0, core.polls());
@@ -413,6 +427,7 @@ impl World {
     fn take_late(&self, woken: &mut BTreeMap<u64, Runnable>) {
         let mut late = self.core(|core| core.late.as_mut().map(std::mem::take).unwrap_or_default());
         if self.inbox.has_any() {
+            self.tell_intrusion();
             let mail = self.inbox.take().unwrap_or_default();
             late.extend(mail.into_iter().filter_map(Ready::into_task));
         }
@@ -455,7 +470,10 @@ impl World {
                     let poll = || as_task(root.meta, || root.future.as_mut().poll(&mut cx));
                     match catch_unwind(AssertUnwindSafe(poll)) {
                         Ok(Poll::Pending) => {}
-                        Ok(Poll::Ready(())) => return Drive::Done,
+                        Ok(Poll::Ready(())) => {
+                            self.tell_intrusion();
+                            return Drive::Done;
+                        }
                         Err(payload) => return Drive::Panicked(payload, root.meta),
                     }
                 }
@@ -485,17 +503,25 @@ impl World {
         *self.polled.lock().unwrap_or_else(PoisonError::into_inner) = Some(site);
     }
 
+    /// Fails the run if a thread outside the world has touched it. Asked before any other verdict
+    /// falls, for what follows from the touch is not the cause.
+    pub(crate) fn tell_intrusion(&self) {
+        if !self.inbox.has_any() {
+            return;
+        }
+        let Some(thread) = self.inbox.foreign_thread() else {
+            return;
+        };
+        let message = format!(
+            "thread '{thread}' touched the world from outside: when it does is not the seed's to \
+             decide; do its work in a task of the world"
+        );
+        self.enter(|core| core.end(VerdictKind::ForeignThread, message));
+    }
+
     #[cold]
     fn read_inbox(&self) {
-        if let Some(thread) = self.inbox.foreign_thread() {
-            self.end(
-                VerdictKind::ForeignThread,
-                format!(
-                    "thread '{thread}' touched the world from outside: when it does is not the \
-                     seed's to decide; do its work in a task of the world"
-                ),
-            );
-        }
+        self.tell_intrusion();
         for ready in self.inbox.take().unwrap_or_default() {
             self.core(|core| match ready {
                 Ready::Task(_) => core.push(ready),
