@@ -90,13 +90,26 @@ pub(crate) fn expect_current() -> EventLoop {
 
 /// Runs `f` with the current loop, without the reference count a clone would cost.
 pub(crate) fn with_current<R>(f: impl FnOnce(Option<&EventLoop>) -> R) -> R {
-    CONTEXT.with(|context| {
+    with_context(|context| {
+        let Some(context) = context else {
+            return f(None);
+        };
         let task = context.tokio_task.borrow();
         match &*task {
             Some(task) => f(Some(task.event_loop())),
             None => f(context.current.borrow().as_ref()),
         }
     })
+}
+
+/// Runs `f` with what this thread is inside: nothing, once its thread-locals are being dropped.
+#[inline]
+fn with_context<R>(f: impl FnOnce(Option<&Context>) -> R) -> R {
+    let mut f = Some(f);
+    let mut call = |context: Option<&Context>| f.take().map(|f| f(context));
+    let called = CONTEXT.try_with(|context| call(Some(context)));
+    let called = called.unwrap_or_else(|_gone| call(None));
+    called.expect("it is called once")
 }
 
 fn try_current() -> Option<EventLoop> {
@@ -115,7 +128,7 @@ impl EnterGuard {
     #[doc(hidden)]
     #[must_use]
     pub fn new(ev: EventLoop) -> Self {
-        let previous = CONTEXT.with(|context| context.current.replace(Some(ev)));
+        let previous = with_context(|context| context?.current.replace(Some(ev)));
         Self {
             previous,
             not_send: PhantomData,
@@ -142,7 +155,7 @@ pub(crate) fn run_mark() -> Option<RunMark> {
             Some(task.event_loop().run_mark().unwrap_or(beside))
         })
     };
-    let of_call = CONTEXT.with(|context| context.run.get());
+    let of_call = with_context(|context| context?.run.get());
     of_call.or_else(of_world).or_else(of_task)
 }
 
@@ -153,7 +166,7 @@ pub(crate) fn in_tokio_task_of(ev: &EventLoop) -> bool {
 
 /// Sets the run this thread is inside, and gives the previous one back.
 pub(crate) fn set_run_mark(mark: Option<RunMark>) -> Option<RunMark> {
-    CONTEXT.with(|context| context.run.replace(mark))
+    with_context(|context| context?.run.replace(mark))
 }
 
 /// What a poll of a world's task has come to.
@@ -187,8 +200,8 @@ pub fn run_task(runnable: Runnable) -> Polled {
 /// Runs `f` as the current task of a world: for the future a world is driven for, which is no
 /// [`Runnable`].
 pub fn as_task<R>(meta: TaskMeta, f: impl FnOnce() -> R) -> R {
-    CONTEXT.with(|context| {
-        let _leave = LeaveTask::enter(context, meta);
+    with_context(|context| {
+        let _leave = context.map(|context| LeaveTask::enter(context, meta));
         f()
     })
 }
@@ -206,7 +219,7 @@ impl OutsideTasks {
     #[must_use]
     pub fn begin() -> Self {
         Self {
-            outer: CONTEXT.with(|context| context.world_task.replace(None)),
+            outer: with_context(|context| context?.world_task.replace(None)),
             not_send: PhantomData,
         }
     }
@@ -221,8 +234,8 @@ impl Drop for OutsideTasks {
 
 /// Drops a world's task, its future first, as the current task.
 pub fn drop_task(runnable: Runnable) {
-    CONTEXT.with(|context| {
-        let _leave = LeaveTask::enter(context, *runnable.meta());
+    with_context(|context| {
+        let _leave = context.map(|context| LeaveTask::enter(context, *runnable.meta()));
         drop(runnable);
     });
 }
@@ -275,25 +288,32 @@ impl Drop for LeaveTask<'_> {
 
 /// The world's task that is being polled on this thread.
 pub fn current_task() -> Option<TaskMeta> {
-    CONTEXT.with(|context| context.world_task.get())
+    with_context(|context| context?.world_task.get())
 }
 
 /// The future of the task being polled is ready. Only who polls a world's task asks afterwards, so
 /// tokio's must not leave the mark to the next world on this thread.
 pub(crate) fn mark_finished() {
-    CONTEXT.with(|context| {
-        if context.world_task.get().is_some() {
+    with_context(|context| {
+        if let Some(context) = context.filter(|context| context.world_task.get().is_some()) {
             context.finished.set(true);
         }
     });
 }
 
-/// Swaps the tokio task being polled on this thread.
+/// Swaps the tokio task being polled on this thread. Where there is nothing to swap with any more,
+/// the task comes back.
 pub(crate) fn swap_tokio_task(task: Option<Arc<TokioTask>>) -> Option<Arc<TokioTask>> {
-    CONTEXT.with(|context| context.tokio_task.replace(task))
+    with_context(|context| match context {
+        Some(context) => context.tokio_task.replace(task),
+        None => task,
+    })
 }
 
 /// Runs `f` with the tokio task being polled on this thread.
 pub(crate) fn with_tokio_task<R>(f: impl FnOnce(Option<&Arc<TokioTask>>) -> R) -> R {
-    CONTEXT.with(|context| f(context.tokio_task.borrow().as_ref()))
+    with_context(|context| match context {
+        Some(context) => f(context.tokio_task.borrow().as_ref()),
+        None => f(None),
+    })
 }
