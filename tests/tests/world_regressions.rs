@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use event_loop::time::sleep;
 use futures::channel::oneshot;
-use sim::{Config, Host, Sim, Verdict, VerdictKind, record_once, run_once};
+use sim::{Config, Host, Sim, Verdict, VerdictKind, record_once, replay_once, run_once};
 
 /// A waker whose end is a message.
 struct SendsWhenDropped(Mutex<Option<oneshot::Sender<()>>>);
@@ -206,5 +206,76 @@ mod a_thread_outside_is_told_on {
             event_loop::yield_now().await;
         });
         assert_eq!(run.verdict.unwrap().kind, VerdictKind::ForeignThread);
+    }
+}
+
+/// Names and labels with the characters of entries in them, and two tasks of one name, made
+/// entries that could not be read back or were of another task.
+mod entries_are_faithful {
+    use super::*;
+
+    async fn yields(times: u64) {
+        for _ in 0..times {
+            event_loop::yield_now().await;
+        }
+    }
+
+    #[track_caller]
+    fn assert_faithful<F: Future<Output = ()>>(what: &str, main: impl Fn(Sim) -> F) {
+        let mut deviating = 0;
+        for seed in 1..60 {
+            let run = record_once(&Config::new(), seed, &main);
+            let entries = run.entries().unwrap();
+            let again = replay_once(&Config::new(), seed, &entries, &main);
+            let again = again.unwrap_or_else(|error| panic!("{what}: {error}"));
+            assert_eq!(again.hash, run.hash, "{what}, seed {seed}: {entries}");
+            deviating += u32::from(!entries.is_empty());
+        }
+        assert!(deviating > 30, "{what}: {deviating} seeds had entries");
+    }
+
+    #[test]
+    fn whatever_a_label_has_in_it() {
+        for label in ["lose it?", "a;b", "a=b#c", " blank ", "", "a/b~2@'x'"] {
+            assert_faithful(
+                label,
+                |sim| async move { yields(sim.choose(label, 8)).await },
+            );
+        }
+    }
+
+    #[test]
+    fn whatever_a_host_s_name_has_in_it() {
+        for name in [
+            "a;b", "eu?west", "it's", "node#1", " x ", "n+1", "a=b", "", "world",
+        ] {
+            assert_faithful(name, |sim| async move {
+                let host = sim.host(name);
+                let tasks: Vec<_> = (0..4).map(|_| host.spawn(yields(3))).collect();
+                let chooses = host.spawn(async move { yields(sim.choose("n", 5)).await });
+                for task in tasks.into_iter().chain([chooses]) {
+                    task.await.unwrap();
+                }
+            });
+        }
+    }
+
+    #[test]
+    fn though_tasks_are_named_alike() {
+        assert_faithful("alike", |sim| async move {
+            let tasks = [
+                sim.host("svc").run(|_| yields(6)),
+                sim.host("svc").run(|_| yields(6)),
+                event_loop::spawn_named("svc", async {
+                    event_loop::spawn_named("x", yields(6)).await.unwrap();
+                }),
+                sim.host("svc").event_loop().spawn_named("x", yields(6)),
+                event_loop::spawn_named("s?", yields(6)),
+                event_loop::spawn_named("s#", yields(6)),
+            ];
+            for task in tasks {
+                task.await.unwrap();
+            }
+        });
     }
 }

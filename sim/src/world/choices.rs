@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::draws::Draws;
-use super::entry::{Entries, Entry};
+use super::entry::{Entries, Entry, plain_name};
 
 /// What a decision is about.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -48,8 +48,9 @@ pub(crate) struct Choices {
 /// The decisions of a run by site.
 #[derive(Debug, Default)]
 struct Sites {
-    /// How often each (task, label) was asked.
-    asked: BTreeMap<(String, &'static str), u64>,
+    /// How often each (task, label) was asked, as entries spell them: what they cannot tell apart
+    /// is one site.
+    asked: BTreeMap<(String, String), u64>,
     deviations: Entries,
 }
 
@@ -96,7 +97,7 @@ impl Choices {
                 Source::Plain | Source::Replayed(_) => 0,
             };
         };
-        let site = (task(), label);
+        let site = (task(), plain_name(label));
         let occurrence = sites.asked.entry(site.clone()).or_insert(0);
         *occurrence += 1;
         let occurrence = *occurrence;
@@ -104,15 +105,16 @@ impl Choices {
             Source::Plain => 0,
             Source::Seeded => self.draws.below(domain, n),
             Source::Replayed(entries) => {
-                let listed = entries.values.get(&(site.0.clone(), label.to_owned()));
+                let listed = entries.values.get(&site);
                 let value = listed.and_then(|values| values.get(&occurrence)).copied();
                 value.unwrap_or(0).min(n - 1)
             }
         };
         if value != 0 {
+            let (task, label) = site;
             self.deviation(Entry::Value {
-                task: site.0,
-                label: label.to_owned(),
+                task,
+                label,
                 occurrence,
                 value,
             });

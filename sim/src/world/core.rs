@@ -37,6 +37,9 @@ const POLL_COSTS: [Duration; 4] = [
     Duration::from_micros(5),
 ];
 
+/// How entries name what no task decides; no task is called so.
+pub(super) const WORLD: &str = "world";
+
 const MILLISECOND: u64 = 1_000_000;
 
 impl Limits {
@@ -557,5 +560,5 @@ pub(super) fn task_site(serial: u64, names: Option<&mut crate::trace::Names>) ->
 }
 
 fn world_site() -> String {
-    "world".to_owned()
+    WORLD.to_owned()
 }

@@ -154,10 +154,14 @@ impl fmt::Display for BadEntry {
     }
 }
 
-/// A name as entries spell it: without the characters that they and a shell give a meaning to.
+/// A name or label as entries spell it: without the characters that they and a shell give a meaning
+/// to, and without blanks around it.
 pub(crate) fn plain_name(name: &str) -> String {
     let marks = |c: char| c.is_control() || "#;+=?/~@'\"\\$`".contains(c);
-    name.replace(marks, "_")
+    match name.trim() {
+        "" => "_".to_owned(),
+        name => name.replace(marks, "_"),
+    }
 }
 
 #[cfg(test)]
@@ -166,7 +170,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn name() -> impl Strategy<Value = String> {
-        ".{1,12}".prop_map(|text| format!("t{}", plain_name(text.trim())))
+        ".{0,12}".prop_map(|text| plain_name(&text))
     }
 
     fn entry() -> impl Strategy<Value = Entry> {

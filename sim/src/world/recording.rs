@@ -2,19 +2,19 @@
 
 use std::collections::BTreeMap;
 use std::panic::Location;
-use std::sync::Arc;
 
 use virtual_time::Instant;
 
 use super::choices::Choices;
+use super::core::WORLD;
 use super::entry::plain_name;
 use crate::trace::{Names, TaskName};
 
 /// The bookkeeping of a recorded run.
 #[derive(Debug, Default)]
 pub(crate) struct Recording {
-    /// How many children of one name each task has had.
-    children: BTreeMap<(Arc<str>, String), u64>,
+    /// How many tasks would bear each text, were there no numbers.
+    texts: BTreeMap<String, u64>,
     /// How often each task was woken.
     wakes: BTreeMap<u64, u64>,
     /// What is queued, by the order of its wakes: task, and how often it was passed over.
@@ -40,7 +40,7 @@ pub(crate) enum Wait {
 
 impl Recording {
     /// Gives a new task its name: that of its parent, its own or its place, and a number where
-    /// there are several.
+    /// there are several. No two tasks of a run have the same, so that an entry is of one task.
     pub(crate) fn name(
         &mut self,
         serial: u64,
@@ -51,10 +51,8 @@ impl Recording {
         names: &mut Names,
     ) {
         let host_name = names.hosts.get(host as usize).map_or("?", String::as_str);
-        let parent: Arc<str> = match parent.and_then(|parent| names.tasks.get(&parent)) {
-            Some(parent) if parent.host == host => parent.text.clone(),
-            _ => host_name.into(),
-        };
+        let parent = parent.and_then(|parent| names.tasks.get(&parent));
+        let parent = parent.filter(|parent| parent.host == host);
         let own = match name {
             Some(name) => plain_name(name),
             None => {
@@ -62,22 +60,21 @@ impl Recording {
                 plain_name(&format!("{file}:{}", site.line()))
             }
         };
-        let count = self
-            .children
-            .entry((parent.clone(), own.clone()))
-            .or_insert(0);
-        *count += 1;
-        let number = if *count > 1 {
-            format!("~{count}")
-        } else {
-            String::new()
+        let under = match parent {
+            Some(parent) => parent.text.to_string(),
+            None => plain_name(host_name),
         };
-        let text = match &*parent {
+        let mut text = match &*under {
             // The root of a host is called as the host is.
-            parent if parent == own && number.is_empty() => own,
-            "main" => format!("{own}{number}"),
-            parent => format!("{parent}/{own}{number}"),
+            host if parent.is_none() && host == own => own,
+            "main" => own,
+            under => format!("{under}/{own}"),
         };
+        let count = self.texts.entry(text.clone()).or_insert(0);
+        *count += 1;
+        if *count > 1 || text == WORLD {
+            text = format!("{text}~{}", *count);
+        }
         names.tasks.insert(
             serial,
             TaskName {
