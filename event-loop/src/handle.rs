@@ -4,7 +4,7 @@ use std::fmt;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use crate::backend::Backend;
@@ -181,32 +181,35 @@ impl EventLoop {
         }
     }
 
-    /// Who is told of errors that nobody awaits, from now on. `None` restores the default: in
-    /// production a line on standard error, under test the failure of the run.
+    /// Who is told of errors that nobody awaits, from now on until the loop is closed, which drops
+    /// the handler. `None` restores the default: in production a line on standard error, under
+    /// test the failure of the run.
     pub fn set_exception_handler<H>(&self, handler: Option<H>)
     where
         H: Fn(&EventLoop, &ErrorContext) + Send + Sync + 'static,
     {
         let handler = handler.map(|handler| Arc::new(handler) as Handler);
-        let mut slot = self
-            .shared
-            .exception_handler
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let previous = std::mem::replace(&mut *slot, handler);
-        drop(slot);
-        drop(previous);
+        let unused = {
+            let mut slot = self.exception_handler();
+            // Asked with the slot locked, for it is emptied for good once the loop is closed.
+            if self.closed_flag() {
+                handler
+            } else {
+                std::mem::replace(&mut *slot, handler)
+            }
+        };
+        drop(unused);
+    }
+
+    pub(crate) fn drop_exception_handler(&self) {
+        let handler = self.exception_handler().take();
+        drop(handler);
     }
 
     /// Tells the exception handler of an error. A handler that panics is reported itself, by the
     /// default handler, and the loop goes on.
     pub fn call_exception_handler(&self, context: &ErrorContext) {
-        let handler = self
-            .shared
-            .exception_handler
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
+        let handler = self.exception_handler().clone();
         let Some(handler) = handler else {
             return self.default_exception_handler(context);
         };
@@ -262,7 +265,14 @@ impl EventLoop {
         Ok(CallHandle::new(self, call))
     }
 
-    pub(crate) fn callbacks(&self) -> std::sync::MutexGuard<'_, CallbackQueue> {
+    fn exception_handler(&self) -> MutexGuard<'_, Option<Handler>> {
+        self.shared
+            .exception_handler
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn callbacks(&self) -> MutexGuard<'_, CallbackQueue> {
         self.shared
             .callbacks
             .lock()

@@ -112,6 +112,9 @@ impl EventLoop {
             Inner::Tokio(tokio) => tokio.close(),
             Inner::Other(backend) => backend.close(),
         }
+        // Last, for the destructors of all that may have had to tell it something. It may hold
+        // this very loop, which would keep both for ever.
+        self.drop_exception_handler();
     }
 
     /// Whether a `run_*` call is under way, on whichever thread.
