@@ -26,6 +26,8 @@ struct Context {
     /// The world's task that is being polled, woken by its own poll.
     woken: Cell<Option<Runnable>>,
     tokio_task: RefCell<Option<Arc<TokioTask>>>,
+    /// A loop was entered within that task: it is current, and not the task's.
+    entered_in_task: Cell<bool>,
 }
 
 thread_local! {
@@ -37,6 +39,7 @@ thread_local! {
             finished: Cell::new(false),
             woken: Cell::new(None),
             tokio_task: RefCell::new(None),
+            entered_in_task: Cell::new(false),
         }
     };
 }
@@ -96,8 +99,8 @@ pub(crate) fn with_current<R>(f: impl FnOnce(Option<&EventLoop>) -> R) -> R {
         };
         let task = context.tokio_task.borrow();
         match &*task {
-            Some(task) => f(Some(task.event_loop())),
-            None => f(context.current.borrow().as_ref()),
+            Some(task) if !context.entered_in_task.get() => f(Some(task.event_loop())),
+            _ => f(context.current.borrow().as_ref()),
         }
     })
 }
@@ -120,6 +123,7 @@ fn try_current() -> Option<EventLoop> {
 #[derive(Debug)]
 pub struct EnterGuard {
     previous: Option<EventLoop>,
+    entered_in_task: bool,
     not_send: PhantomData<*const ()>,
 }
 
@@ -128,9 +132,15 @@ impl EnterGuard {
     #[doc(hidden)]
     #[must_use]
     pub fn new(ev: EventLoop) -> Self {
-        let previous = with_context(|context| context?.current.replace(Some(ev)));
+        let previous = with_context(|context| {
+            let context = context?;
+            let entered_in_task = context.entered_in_task.replace(true);
+            Some((context.current.replace(Some(ev)), entered_in_task))
+        });
+        let (previous, entered_in_task) = previous.unwrap_or_default();
         Self {
             previous,
+            entered_in_task,
             not_send: PhantomData,
         }
     }
@@ -139,7 +149,11 @@ impl EnterGuard {
 impl Drop for EnterGuard {
     fn drop(&mut self) {
         // The loop that leaves is dropped outside the borrow: its end may run user code.
-        let left = CONTEXT.try_with(|context| context.current.replace(self.previous.take()));
+        let left = with_context(|context| {
+            let context = context?;
+            context.entered_in_task.set(self.entered_in_task);
+            context.current.replace(self.previous.take())
+        });
         drop(left);
     }
 }
@@ -301,12 +315,37 @@ pub(crate) fn mark_finished() {
     });
 }
 
-/// Swaps the tokio task being polled on this thread. Where there is nothing to swap with any more,
-/// the task comes back.
-pub(crate) fn swap_tokio_task(task: Option<Arc<TokioTask>>) -> Option<Arc<TokioTask>> {
+/// What was current before a tokio task was.
+pub(crate) struct OuterTask {
+    task: Option<Arc<TokioTask>>,
+    entered_in_task: bool,
+}
+
+/// Makes a tokio task the one being polled on this thread.
+#[inline]
+pub(crate) fn enter_tokio_task(task: Option<Arc<TokioTask>>) -> OuterTask {
     with_context(|context| match context {
-        Some(context) => context.tokio_task.replace(task),
-        None => task,
+        Some(context) => OuterTask {
+            task: context.tokio_task.replace(task),
+            entered_in_task: context.entered_in_task.replace(false),
+        },
+        // There is nothing to be current in: `leave_tokio_task` gives it back.
+        None => OuterTask {
+            task,
+            entered_in_task: false,
+        },
+    })
+}
+
+/// Undoes `enter_tokio_task`, and gives its task back.
+#[inline]
+pub(crate) fn leave_tokio_task(outer: OuterTask) -> Option<Arc<TokioTask>> {
+    with_context(|context| match context {
+        Some(context) => {
+            context.entered_in_task.set(outer.entered_in_task);
+            context.tokio_task.replace(outer.task)
+        }
+        None => outer.task,
     })
 }
 

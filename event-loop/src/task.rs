@@ -391,6 +391,7 @@ impl Unread {
             if let Some(meta) = current_task() {
                 context.task = Some(meta.id);
                 context.created_at = Some(meta.site);
+                return context;
             }
             context::with_tokio_task(|task| {
                 if let Some(task) = task {

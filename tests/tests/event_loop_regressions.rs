@@ -339,3 +339,65 @@ mod exception_handlers {
         }
     }
 }
+
+mod entering {
+    use super::*;
+
+    fn current_is(ev: &EventLoop) -> bool {
+        event_loop::current().is_ok_and(|current| current.same_loop(ev))
+    }
+
+    #[test]
+    fn a_loop_in_a_task_of_another_makes_it_current() {
+        for ((kind, ev), (_, other)) in loops().into_iter().zip(loops()) {
+            let (own, entered) = (ev.clone(), other.clone());
+            let seen = ev.run_until_complete(async move {
+                let mut seen = vec![current_is(&own)];
+                {
+                    let _entered = entered.enter();
+                    seen.push(current_is(&entered));
+                    {
+                        let _again = own.enter();
+                        seen.push(current_is(&own));
+                    }
+                    seen.push(current_is(&entered));
+                }
+                seen.push(current_is(&own));
+                event_loop::yield_now().await;
+                seen.push(current_is(&own));
+                seen
+            });
+            assert_eq!(seen, Ok(vec![true; 6]), "{kind}");
+            ev.close().unwrap();
+            other.close().unwrap();
+        }
+    }
+
+    // What is entered around a run has no say inside its tasks.
+    #[test]
+    fn a_loop_around_the_run_of_another_does_not() {
+        for ((kind, ev), (_, other)) in loops().into_iter().zip(loops()) {
+            let _entered = other.enter();
+            let own = ev.clone();
+            let seen = ev.run_until_complete(async move { current_is(&own) });
+            assert_eq!(seen, Ok(true), "{kind}");
+            assert!(current_is(&other), "{kind}");
+        }
+    }
+
+    #[test]
+    fn a_world_in_a_task_of_production_makes_its_loop_current() {
+        let ev = production::current_thread(LoopConfig::default()).unwrap();
+        let seen = ev.run_until_complete(async {
+            let run = sim::run_once(&Config::new(), 0, |sim| async move {
+                (
+                    current_is(&sim.event_loop()),
+                    spawn(async { 7 }).await.unwrap(),
+                )
+            });
+            run.value
+        });
+        assert_eq!(seen, Ok(Some((true, 7))));
+        ev.close().unwrap();
+    }
+}

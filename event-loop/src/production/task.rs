@@ -10,7 +10,7 @@ use pin_project_lite::pin_project;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
-use crate::context::swap_tokio_task;
+use crate::context::{enter_tokio_task, leave_tokio_task};
 use crate::task::{Cancellation, Caught, Output};
 use crate::{ErrorContext, EventLoop, TaskError, TaskId};
 
@@ -128,9 +128,9 @@ pin_project! {
     impl<F> PinnedDrop for InTask<F> {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
-            let previous = swap_tokio_task(this.task.take());
+            let outer = enter_tokio_task(this.task.take());
             this.future.set(None);
-            *this.task = swap_tokio_task(previous);
+            *this.task = leave_tokio_task(outer);
         }
     }
 }
@@ -143,9 +143,9 @@ impl<F: Future> Future for InTask<F> {
         let Some(future) = this.future.as_pin_mut() else {
             return Poll::Pending;
         };
-        let previous = swap_tokio_task(this.task.take());
+        let outer = enter_tokio_task(this.task.take());
         let outcome = future.poll(cx);
-        *this.task = swap_tokio_task(previous);
+        *this.task = leave_tokio_task(outer);
         outcome
     }
 }
