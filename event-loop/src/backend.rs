@@ -17,6 +17,7 @@ pub use crate::context::{
     EnterGuard, OutsideTasks, Polled, as_task, current_task, drop_task, run_task,
 };
 use crate::handle::Inner;
+pub use crate::task::CancelPlace;
 use crate::time::Instant;
 use crate::{Closed, Description, ErrorContext, EventLoop, TaskId};
 
@@ -93,7 +94,7 @@ pub trait Backend: Send + Sync + 'static {
     /// Asks the task to finish.
     fn request_cancel(&self, task: TaskId);
     /// Whether the task was asked to finish; if not, `waker` is woken once it is.
-    fn poll_cancelled(&self, task: TaskId, waker: &Waker) -> bool;
+    fn poll_cancelled(&self, task: TaskId, place: &mut CancelPlace, waker: &Waker) -> bool;
     /// `waiter` is about to wait for the end of `task`, for the table of who waits on what.
     fn note_join(&self, task: TaskId);
     /// What happens to an error that no exception handler took.

@@ -9,7 +9,7 @@ use std::future::Future;
 use std::num::NonZeroU64;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use async_task::{FallibleTask, WithInfo};
@@ -19,6 +19,7 @@ use crate::backend::{Backend, BackendLoop, Head, Runnable, current_task};
 use crate::exception::panic_text;
 use crate::handle::Inner;
 use crate::production::task::TokioTaskHandle;
+use crate::waiters::{Place, Waiters};
 use crate::{Closed, ErrorContext, EventLoop, context};
 
 /// Starts a task on the current loop.
@@ -82,12 +83,27 @@ pub async fn yield_now() {
 ///
 /// # Panics
 /// Outside a task.
-pub async fn cancelled() {
-    std::future::poll_fn(|cx| {
+pub fn cancelled() -> Cancelled {
+    Cancelled {
+        place: CancelPlace::default(),
+    }
+}
+
+/// The future of [`cancelled`].
+#[must_use = "futures do nothing unless awaited"]
+pub struct Cancelled {
+    place: CancelPlace,
+}
+
+impl Future for Cancelled {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let place = &mut self.place;
         if let Some(task) = current_task() {
             let ready = context::with_current(|ev| {
                 let backend = ev.and_then(EventLoop::backend);
-                backend.is_none_or(|backend| backend.poll_cancelled(task.id, cx.waker()))
+                backend.is_none_or(|backend| backend.poll_cancelled(task.id, place, cx.waker()))
             });
             return if ready {
                 Poll::Ready(())
@@ -96,11 +112,16 @@ pub async fn cancelled() {
             };
         }
         context::with_tokio_task(|task| match task {
-            Some(task) => task.cancellation().poll(cx.waker()),
+            Some(task) => task.cancellation().poll(place, cx.waker()),
             None => panic!("cancelled() was awaited outside a task"),
         })
-    })
-    .await;
+    }
+}
+
+impl fmt::Debug for Cancelled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Cancelled")
+    }
 }
 
 /// Identifies a task within its loop, in creation order.
@@ -486,27 +507,66 @@ impl<F: Future> Future for Caught<F> {
 #[derive(Debug, Default)]
 #[doc(hidden)]
 pub struct Cancellation {
-    state: Mutex<(bool, Vec<Waker>)>,
+    state: Mutex<CancelState>,
 }
+
+#[derive(Debug, Default)]
+struct CancelState {
+    requested: bool,
+    /// Made by the first who waits: few tasks ever do.
+    waiters: Option<Arc<Waiters>>,
+}
+
+/// The place of a future among those who wait for a request, given back when dropped.
+#[derive(Debug, Default)]
+#[doc(hidden)]
+pub struct CancelPlace(Option<Place>);
 
 impl Cancellation {
     /// Makes the request and gives back who is to be woken.
     pub fn request(&self) -> Vec<Waker> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.0 = true;
-        std::mem::take(&mut state.1)
+        let waiters = {
+            let mut state = self.state();
+            state.requested = true;
+            state.waiters.take()
+        };
+        waiters.map_or_else(Vec::new, |waiters| waiters.take().collect())
     }
 
     /// Ready once requested; `waker` is woken then.
-    pub fn poll(&self, waker: &Waker) -> Poll<()> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if state.0 {
-            return Poll::Ready(());
+    pub fn poll(&self, place: &mut CancelPlace, waker: &Waker) -> Poll<()> {
+        let waiters = {
+            let mut state = self.state();
+            if state.requested {
+                return Poll::Ready(());
+            }
+            state.waiters.get_or_insert_default().clone()
+        };
+        place.among(&waiters).wait(waker);
+        // The request may have come before the waker was there.
+        if self.state().requested {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
         }
-        if !state.1.iter().any(|known| known.will_wake(waker)) {
-            state.1.push(waker.clone());
+    }
+
+    fn state(&self) -> MutexGuard<'_, CancelState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl CancelPlace {
+    /// A future may move to another task between its polls; it waits where it was polled last.
+    fn among(&mut self, waiters: &Arc<Waiters>) -> &Place {
+        if self
+            .0
+            .as_ref()
+            .is_some_and(|place| !place.is_among(waiters))
+        {
+            self.0 = None;
         }
-        Poll::Pending
+        self.0.get_or_insert_with(|| Place::new(waiters))
     }
 }
 
@@ -586,5 +646,35 @@ where
         task: task.fallible(),
         id,
         ev,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_keeps_only_those_who_still_wait() {
+        let cancellation = Cancellation::default();
+        let mut stays = CancelPlace::default();
+        for _ in 0..100 {
+            // Each of these has a waker of its own, as the futures of a set have.
+            let waker = Waker::from(Arc::<Waiters>::default());
+            let mut goes = CancelPlace::default();
+            assert!(cancellation.poll(&mut stays, &waker).is_pending());
+            assert!(cancellation.poll(&mut goes, &waker).is_pending());
+        }
+        assert_eq!(cancellation.request().len(), 1);
+        assert!(cancellation.poll(&mut stays, Waker::noop()).is_ready());
+    }
+
+    #[test]
+    fn who_waits_elsewhere_has_left_its_first_place() {
+        let (first, second) = (Cancellation::default(), Cancellation::default());
+        let mut moves = CancelPlace::default();
+        for cancellation in [&first, &second] {
+            assert!(cancellation.poll(&mut moves, Waker::noop()).is_pending());
+        }
+        assert_eq!((first.request().len(), second.request().len()), (0, 1));
     }
 }

@@ -38,6 +38,11 @@ impl Place {
         }
     }
 
+    /// Whether it is a place among these waiters.
+    pub(crate) fn is_among(&self, waiters: &Arc<Waiters>) -> bool {
+        Arc::ptr_eq(&self.waiters, waiters)
+    }
+
     /// `waker` is woken at the next event.
     pub(crate) fn wait(&self, waker: &Waker) {
         let known = |queue: &Queue| {

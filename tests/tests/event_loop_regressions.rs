@@ -401,3 +401,52 @@ mod entering {
         ev.close().unwrap();
     }
 }
+
+mod cancelling {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::{Context, Wake, Waker};
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Count(AtomicUsize);
+
+    impl Wake for Count {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn keeps_no_waker_of_a_future_that_is_gone() {
+        for (kind, ev) in loops() {
+            let (counts, woken) = ev
+                .run_until_complete(async {
+                    let task = spawn(async {
+                        let counts = [(); 100].map(|()| Arc::new(Count::default()));
+                        for count in &counts {
+                            let waker = Waker::from(count.clone());
+                            let mut gone = Box::pin(event_loop::cancelled());
+                            assert!(
+                                gone.as_mut()
+                                    .poll(&mut Context::from_waker(&waker))
+                                    .is_pending()
+                            );
+                        }
+                        let kept = counts.iter().map(|count| Arc::strong_count(count) - 1);
+                        let kept: usize = kept.sum();
+                        event_loop::cancelled().await;
+                        (kept, counts)
+                    });
+                    sleep(TICK / 10).await;
+                    task.request_cancel();
+                    let (kept, counts) = task.await.unwrap();
+                    let woken = counts.iter().map(|count| count.0.load(Ordering::Relaxed));
+                    (kept, woken.sum::<usize>())
+                })
+                .unwrap();
+            assert_eq!((counts, woken), (0, 0), "{kind}");
+            ev.close().unwrap();
+        }
+    }
+}

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::task::{Poll, Waker};
 use std::time::{Duration, SystemTime};
 
-use event_loop::backend::{Backend, Driver, Runnable, SocketKey, TaskMeta, TimerId};
+use event_loop::backend::{Backend, CancelPlace, Driver, Runnable, SocketKey, TaskMeta, TimerId};
 use event_loop::time::Instant;
 use event_loop::{Closed, Description, ErrorContext, EventLoop, LoopError, TaskId};
 use virtual_time::TimerKey;
@@ -158,12 +158,12 @@ impl Backend for SimLoop {
         }
     }
 
-    fn poll_cancelled(&self, task: TaskId, waker: &Waker) -> bool {
+    fn poll_cancelled(&self, task: TaskId, place: &mut CancelPlace, waker: &Waker) -> bool {
         let cancellation = self
             .world
             .enter(|core| core.tasks.cancellation(task))
             .flatten();
-        let ready = cancellation.is_some_and(|cancellation| cancellation.poll(waker).is_ready());
+        let ready = cancellation.is_some_and(|asked| asked.poll(place, waker).is_ready());
         if !ready {
             self.note(|| Wait::Cancelled);
         }
