@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use event_loop::time::sleep;
 use futures::channel::oneshot;
-use sim::{Config, Host, Sim, Verdict, VerdictKind, record_once, replay_once, run_once};
+use futures::{SinkExt, StreamExt};
+use sim::{Config, Host, Profile, Sim, Verdict, VerdictKind, record_once, replay_once, run_once};
 
 /// A waker whose end is a message.
 struct SendsWhenDropped(Mutex<Option<oneshot::Sender<()>>>);
@@ -277,5 +278,76 @@ mod entries_are_faithful {
                 task.await.unwrap();
             }
         });
+    }
+}
+
+/// Much work at one instant was a livelock, also where it got somewhere.
+mod work_at_one_instant {
+    use super::*;
+
+    /// One task after the other, each of which yields once.
+    async fn one_by_one(tasks: u32) {
+        for _ in 0..tasks {
+            event_loop::spawn(event_loop::yield_now()).await.unwrap();
+        }
+    }
+
+    #[test]
+    fn is_no_livelock_while_tasks_end() {
+        let config = Config::new().polls_at_once(1_000);
+        let run = run_once(&config, 0, |_| one_by_one(5_000));
+        assert_eq!((run.verdict, run.value), (None, Some(())));
+        assert!(run.polls > 10_000);
+    }
+
+    #[test]
+    fn still_lets_a_timer_fire() {
+        let run = run_once(&Config::new().profile(Profile::Exact), 0, |_| async {
+            let spawns = std::pin::pin!(one_by_one(u32::MAX));
+            let timer = std::pin::pin!(sleep(Duration::from_millis(5)));
+            futures::future::select(spawns, timer).await;
+        });
+        assert_eq!((run.verdict, run.value), (None, Some(())));
+    }
+
+    #[test]
+    fn that_never_ends_ends_at_a_limit_that_is_named() {
+        let limited = |config: Config| run_once(&config, 0, |_| one_by_one(u32::MAX)).verdict;
+        let verdict = limited(Config::new().polls(50_000)).unwrap();
+        assert_eq!(verdict.kind, VerdictKind::PollLimit);
+        assert!(verdict.message.contains("`polls`"), "{verdict}");
+
+        let run = run_once(&Config::new(), 0, |_| async {
+            loop {
+                event_loop::yield_now().await;
+            }
+        });
+        let verdict = run.verdict.unwrap();
+        assert_eq!(verdict.kind, VerdictKind::Livelock);
+        assert!(verdict.message.contains("`polls_at_once`"), "{verdict}");
+
+        let config = Config::new().time_limit(Duration::from_secs(1));
+        let run = run_once(&config, 0, |_| sleep(Duration::from_secs(2)));
+        let verdict = run.verdict.unwrap();
+        assert_eq!(verdict.kind, VerdictKind::TimeLimit);
+        assert!(verdict.message.contains("`time_limit`"), "{verdict}");
+    }
+
+    /// A pair of tasks that hand each other messages needs a higher limit, and has an argument
+    /// for it.
+    #[sim::test(seeds = 1, polls_at_once = 3_000_000)]
+    async fn of_two_tasks_passes_with_a_higher_limit() {
+        let (mut sender, mut receiver) = futures::channel::mpsc::channel::<u32>(0);
+        let sends = event_loop::spawn(async move {
+            for message in 0..600_000 {
+                sender.send(message).await.unwrap();
+            }
+        });
+        let mut received = 0;
+        while receiver.next().await.is_some() {
+            received += 1;
+        }
+        sends.await.unwrap();
+        assert_eq!(received, 600_000);
     }
 }

@@ -15,11 +15,12 @@ pub(crate) struct Setting {
 }
 
 /// Each argument, and how it is written.
-const ARGUMENTS: [(&str, &str); 4] = [
+const ARGUMENTS: [(&str, &str); 5] = [
     ("seeds", "seeds = 1000"),
     ("profile", "profile = \"tokio-ct\""),
     ("time_limit", "time_limit = \"10 s\""),
     ("polls", "polls = 100_000"),
+    ("polls_at_once", "polls_at_once = 5_000_000"),
 ];
 
 /// Each profile's name, and its variant of `sim::Profile`.
@@ -197,7 +198,7 @@ fn skip_to_comma(input: ParseStream<'_>) -> Result<()> {
     Ok(())
 }
 
-fn argument_names() -> [&'static str; 4] {
+fn argument_names() -> [&'static str; 5] {
     ARGUMENTS.map(|(name, _)| name)
 }
 
@@ -243,8 +244,8 @@ mod tests {
         assert_eq!(
             errors(args),
             [
-                "unknown argument `sedes`: allowed are seeds, profile, time_limit, polls; \
-                 did you mean `seeds`?",
+                "unknown argument `sedes`: allowed are seeds, profile, time_limit, polls, \
+                 polls_at_once; did you mean `seeds`?",
                 "`polls` must be an integer literal from 1, not `0`",
                 "unknown profile \"exakt\": allowed are tokio-mt, tokio-ct, exact; \
                  did you mean \"exact\"?",
@@ -279,6 +280,7 @@ mod tests {
         assert_eq!(nearest("seed", &names), Some("seeds"));
         assert_eq!(nearest("timelimit", &names), Some("time_limit"));
         assert_eq!(nearest("poll", &names), Some("polls"));
+        assert_eq!(nearest("polls_at_one", &names), Some("polls_at_once"));
         assert_eq!(nearest("tokio", &names), None);
         assert_eq!(nearest("", &names), None);
     }

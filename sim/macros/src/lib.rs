@@ -31,6 +31,7 @@ use proc_macro::TokenStream;
 /// | `profile` | `"tokio-mt"`, `"tokio-ct"` or `"exact"` | `"tokio-mt"` | which orders and clocks are legal: those of tokio's multi-thread runtime, those of its current-thread runtime, or any order on a clock exact to the nanosecond |
 /// | `time_limit` | a text such as `"250 ms"`, `"10 s"`, `"1 h 30 min"`, or an expression of type [`Duration`](std::time::Duration) | a virtual day | how much virtual time a run may take |
 /// | `polls` | an integer literal from 1 | ten million | how many polls a run may take |
+/// | `polls_at_once` | an integer literal from 1 | a million | how many polls a run may take while no time passes and no task begins or ends |
 ///
 /// The units of a text are `ns`, `us` (or `µs`), `ms`, `s`, `min`, `h` and `d`. An expression may
 /// name what is in scope at the function:

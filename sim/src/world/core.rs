@@ -73,6 +73,8 @@ pub(crate) struct Core {
     polls: u64,
     /// How many polls there had been when time passed last.
     polls_before: u64,
+    /// How many polls there had been when a task began or ended last.
+    polls_before_change: u64,
     /// After this many polls somebody has to look at the limits.
     look_at: u64,
     pub(crate) ended: Option<Box<Verdict>>,
@@ -155,6 +157,7 @@ impl Core {
             poll_cost,
             polls: 0,
             polls_before: 0,
+            polls_before_change: 0,
             look_at: limits.patience().min(limits.polls),
             ended: None,
             closed: false,
@@ -231,6 +234,7 @@ impl Core {
         site: &'static Location<'static>,
     ) -> TaskMeta {
         let id = self.tasks.admit();
+        self.polls_before_change = self.polls;
         self.trace
             .event(self.now, Kind::Spawn, id.serial(), u64::from(host));
         if let (Some(recording), Some(names)) = (&mut self.recording, self.trace.names()) {
@@ -406,6 +410,7 @@ impl Core {
     #[must_use]
     pub(crate) fn finish(&mut self, id: TaskId) -> Option<Box<Endings>> {
         self.trace.event(self.now, Kind::Finish, id.serial(), 0);
+        self.polls_before_change = self.polls;
         if let Some(recording) = &mut self.recording {
             recording.finished(id.serial());
         }
@@ -438,15 +443,18 @@ impl Core {
                     self.end_at_time_limit();
                 }
             } else {
-                if at_once > limits.polls_at_once {
-                    let limit = limits.polls_at_once;
+                // Who finishes tasks, or starts any, gets somewhere.
+                let before = self.polls_before.max(self.polls_before_change);
+                let limit = limits.polls_at_once;
+                if self.polls - before > limit {
                     let message = format!(
-                        "{limit} polls and no time passed, with no timer and no arrival to come"
+                        "{limit} polls and no time passed, no task began or ended, and no timer \
+                         or arrival is to come; `polls_at_once` sets this limit"
                     );
                     self.end(VerdictKind::Livelock, message);
                 }
                 // There is nobody to be patient with until somebody sets a timer.
-                self.look_at = self.polls_before.saturating_add(limits.polls_at_once);
+                self.look_at = before.saturating_add(limit);
             }
         }
         self.look_at = self.look_at.min(limits.polls);
@@ -454,7 +462,7 @@ impl Core {
             let limit = limits.polls;
             self.end(
                 VerdictKind::PollLimit,
-                format!("the run took more than {limit} polls"),
+                format!("the run took more than {limit} polls; `polls` sets this limit"),
             );
         }
     }
@@ -463,7 +471,9 @@ impl Core {
         let limit = self.limits.time;
         self.end(
             VerdictKind::TimeLimit,
-            format!("the run took more than {limit:?} of virtual time"),
+            format!(
+                "the run took more than {limit:?} of virtual time; `time_limit` sets this limit"
+            ),
         );
     }
 

@@ -18,7 +18,7 @@ pub enum VerdictKind {
     Unread,
     /// Nothing can run and nothing is pending.
     Deadlock,
-    /// A million polls and no time passed.
+    /// A million polls and nothing else: no time passed, and no task began or ended.
     Livelock,
     /// More polls than allowed.
     PollLimit,
