@@ -302,16 +302,15 @@ impl TcpStream {
         }
     }
 
-    /// With `true`, closing resets the connection and throws away what was not sent.
+    /// From here on closing resets the connection and throws away what was not sent.
     ///
     /// # Errors
     /// Those of `setsockopt(2)`.
-    pub fn set_zero_linger(&self, reset_on_close: bool) -> io::Result<()> {
+    pub fn set_zero_linger(&self) -> io::Result<()> {
         match &self.repr {
-            StreamRepr::Tokio(stream) if reset_on_close => stream.set_zero_linger(),
-            StreamRepr::Tokio(_) => Ok(()),
+            StreamRepr::Tokio(stream) => stream.set_zero_linger(),
             StreamRepr::World(socket) => {
-                let linger = reset_on_close.then_some(Duration::ZERO);
+                let linger = Some(Duration::ZERO);
                 socket.backend.set_linger(socket.key, linger)
             }
         }

@@ -325,7 +325,7 @@ fn a_stream_that_lingers_for_zero_resets_its_peer() {
         let ev = backend.make();
         let error = run(&ev, async {
             let (mut client, server) = pair().await?;
-            server.set_zero_linger(true)?;
+            server.set_zero_linger()?;
             drop(server);
             Ok(client.read(&mut [0]).await)
         });
