@@ -123,7 +123,8 @@ pub fn sleep(span: Duration) -> Sleep {
         .unwrap_or_else(|| sleep_until(context::expect_current().now() + span))
 }
 
-/// Waits until `deadline` of the current loop's clock.
+/// Waits until `deadline` of the current loop's clock. Never ready at its first poll, not even
+/// for a deadline in the past.
 ///
 /// # Panics
 /// If this thread has no current loop.
@@ -155,7 +156,10 @@ pub struct Sleep {
 }
 
 enum State {
-    Tokio(Pin<Box<tokio::time::Sleep>>),
+    Tokio {
+        sleep: Pin<Box<tokio::time::Sleep>>,
+        polled: bool,
+    },
     World {
         ev: BackendLoop,
         timer: Option<TimerId>,
@@ -166,7 +170,10 @@ enum State {
 impl Sleep {
     pub(crate) fn new(ev: &EventLoop, deadline: Instant) -> Self {
         let state = match &ev.shared.inner {
-            Inner::Tokio(tokio) => State::Tokio(Box::pin(tokio.sleep_until(deadline))),
+            Inner::Tokio(tokio) => State::Tokio {
+                sleep: Box::pin(tokio.sleep_until(deadline)),
+                polled: false,
+            },
             Inner::Other(_) => State::World {
                 ev: BackendLoop::of_other(ev),
                 timer: None,
@@ -188,7 +195,14 @@ impl Future for Sleep {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let deadline = self.deadline;
         let ready = match &mut self.state {
-            State::Tokio(sleep) => sleep.as_mut().poll(cx).is_ready(),
+            State::Tokio { sleep, polled } => {
+                let due = sleep.as_mut().poll(cx).is_ready();
+                if due && !*polled {
+                    // Tokio's is ready at once if its time is past; ours takes an iteration.
+                    cx.waker().wake_by_ref();
+                }
+                std::mem::replace(polled, true) && due
+            }
             State::World { ev, timer } => match timer {
                 Some(armed) => ev.backend().timer_poll(*armed, cx.waker()),
                 None => {

@@ -450,3 +450,37 @@ mod cancelling {
         }
     }
 }
+
+mod sleeping {
+    use event_loop::time::{Instant, sleep_until};
+
+    use super::*;
+
+    /// At which poll a sleep is ready whose time has passed before the first.
+    async fn polls_of(sleep: impl Future<Output = ()>) -> u32 {
+        let mut sleep = Box::pin(sleep);
+        let mut polls = 0;
+        poll_fn(|cx| {
+            polls += 1;
+            sleep.as_mut().poll(cx)
+        })
+        .await;
+        polls
+    }
+
+    #[test]
+    fn until_the_past_takes_one_more_iteration() {
+        for (kind, ev) in loops() {
+            let polls = ev.run_borrowed(async {
+                let past = Instant::now();
+                let late = sleep(TICK / 20);
+                sleep(TICK / 4).await;
+                (polls_of(sleep_until(past)).await, polls_of(late).await)
+            });
+            let (past, late) = polls.unwrap();
+            assert_eq!(past, 2, "{kind}");
+            assert_eq!(late, 2, "{kind}");
+            ev.close().unwrap();
+        }
+    }
+}
