@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::panic::Location;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::time::Instant;
 use crate::{EventLoop, TaskId};
@@ -49,6 +50,30 @@ impl fmt::Display for ErrorContext {
             Some(site) => write!(f, " (created at {site})"),
             None => Ok(()),
         }
+    }
+}
+
+pub(crate) type Handler = Arc<dyn Fn(&EventLoop, &ErrorContext) + Send + Sync>;
+
+/// Where a loop's exception handler is.
+///
+/// A handler may hold its loop, so the loop lets go of the slot when it closes; panics that nobody
+/// has read yet keep it.
+#[derive(Clone, Default)]
+pub(crate) struct HandlerSlot(Arc<Mutex<Option<Handler>>>);
+
+impl HandlerSlot {
+    pub(crate) fn get(&self) -> Option<Handler> {
+        self.lock().clone()
+    }
+
+    /// Puts `handler` in and gives the previous one back.
+    pub(crate) fn replace(&self, handler: Option<Handler>) -> Option<Handler> {
+        std::mem::replace(&mut *self.lock(), handler)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Handler>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

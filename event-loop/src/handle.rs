@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 use crate::backend::Backend;
 use crate::callback::{CallbackQueue, Driver};
 use crate::context::EnterGuard;
-use crate::exception::panic_text;
+use crate::exception::{Handler, HandlerSlot, panic_text};
 use crate::lifecycle::Life;
 use crate::production::TokioLoop;
 use crate::task::{self, TaskHandle};
@@ -31,15 +31,14 @@ pub(crate) struct Shared {
     pub(crate) callbacks: Mutex<CallbackQueue>,
     pub(crate) life: Mutex<Life>,
     pub(crate) closed: AtomicBool,
-    exception_handler: Mutex<Option<Handler>>,
+    /// `None` once the loop is closed.
+    exception_handler: Mutex<Option<HandlerSlot>>,
 }
 
 pub(crate) enum Inner {
     Tokio(TokioLoop),
     Other(Arc<dyn Backend>),
 }
-
-type Handler = Arc<dyn Fn(&EventLoop, &ErrorContext) + Send + Sync>;
 
 impl EventLoop {
     pub(crate) fn new(inner: Inner) -> Self {
@@ -49,7 +48,7 @@ impl EventLoop {
                 callbacks: Mutex::default(),
                 life: Mutex::default(),
                 closed: AtomicBool::new(false),
-                exception_handler: Mutex::new(None),
+                exception_handler: Mutex::new(Some(HandlerSlot::default())),
             }),
         }
     }
@@ -181,36 +180,35 @@ impl EventLoop {
         }
     }
 
-    /// Who is told of errors that nobody awaits, from now on until the loop is closed, which drops
-    /// the handler. `None` restores the default: in production a line on standard error, under
+    /// Who is told of errors that nobody awaits, from now on. A loop that is closed drops its
+    /// handler once no panic is left that somebody could still read. `None` restores the default: in production a line on standard error, under
     /// test the failure of the run.
     pub fn set_exception_handler<H>(&self, handler: Option<H>)
     where
         H: Fn(&EventLoop, &ErrorContext) + Send + Sync + 'static,
     {
         let handler = handler.map(|handler| Arc::new(handler) as Handler);
-        let unused = {
-            let mut slot = self.exception_handler();
-            // Asked with the slot locked, for it is emptied for good once the loop is closed.
-            if self.closed_flag() {
-                handler
-            } else {
-                std::mem::replace(&mut *slot, handler)
-            }
+        let unused = match self.handler_slot() {
+            Some(slot) => slot.replace(handler),
+            None => handler,
         };
         drop(unused);
     }
 
     pub(crate) fn drop_exception_handler(&self) {
-        let handler = self.exception_handler().take();
-        drop(handler);
+        let slot = self.exception_handler().take();
+        drop(slot);
     }
 
     /// Tells the exception handler of an error. A handler that panics is reported itself, by the
     /// default handler, and the loop goes on.
     pub fn call_exception_handler(&self, context: &ErrorContext) {
-        let handler = self.exception_handler().clone();
-        let Some(handler) = handler else {
+        self.report_to(self.handler_slot(), context);
+    }
+
+    /// Tells whoever is in `slot`.
+    pub(crate) fn report_to(&self, slot: Option<HandlerSlot>, context: &ErrorContext) {
+        let Some(handler) = slot.and_then(|slot| slot.get()) else {
             return self.default_exception_handler(context);
         };
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| handler(self, context))) {
@@ -265,7 +263,12 @@ impl EventLoop {
         Ok(CallHandle::new(self, call))
     }
 
-    fn exception_handler(&self) -> MutexGuard<'_, Option<Handler>> {
+    /// Where the exception handler is, for who may have to tell it something after the close.
+    pub(crate) fn handler_slot(&self) -> Option<HandlerSlot> {
+        self.exception_handler().clone()
+    }
+
+    fn exception_handler(&self) -> MutexGuard<'_, Option<HandlerSlot>> {
         self.shared
             .exception_handler
             .lock()

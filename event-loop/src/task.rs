@@ -16,7 +16,7 @@ use async_task::{FallibleTask, WithInfo};
 use pin_project_lite::pin_project;
 
 use crate::backend::{Backend, BackendLoop, Head, Runnable, current_task};
-use crate::exception::panic_text;
+use crate::exception::{HandlerSlot, panic_text};
 use crate::handle::Inner;
 use crate::production::task::TokioTaskHandle;
 use crate::waiters::{Place, Waiters};
@@ -400,6 +400,7 @@ impl<T> Drop for Kept<T> {
 pub(crate) struct Unread {
     payload: Option<Box<dyn Any + Send>>,
     ev: Option<EventLoop>,
+    handler: Option<HandlerSlot>,
     context: Option<Box<ErrorContext>>,
 }
 
@@ -423,6 +424,7 @@ impl Unread {
         });
         Box::new(Self {
             payload: Some(payload),
+            handler: ev.as_ref().and_then(EventLoop::handler_slot),
             ev,
             context,
         })
@@ -441,7 +443,7 @@ impl Drop for Unread {
         if let (Some(_), Some(ev), Some(context)) =
             (self.payload.take(), self.ev.take(), self.context.take())
         {
-            ev.call_exception_handler(&context);
+            ev.report_to(self.handler.take(), &context);
         }
     }
 }

@@ -300,6 +300,20 @@ mod exception_handlers {
     }
 
     #[test]
+    fn that_hold_their_loop_go_with_the_last_panic_nobody_read() {
+        for (kind, ev) in loops() {
+            let token = Arc::new(());
+            keep_in_handler(&ev, token.clone());
+            let task = ev.spawn(async { panic!("unread") as () });
+            ev.run_borrowed(async { sleep(TICK / 10).await }).unwrap();
+            ev.close().unwrap();
+            assert_eq!(Arc::strong_count(&token), 2, "{kind}: it may yet be told");
+            drop(task);
+            assert_eq!(Arc::strong_count(&token), 1, "{kind}");
+        }
+    }
+
+    #[test]
     fn that_hold_their_loop_go_when_its_world_ends() {
         let token = Arc::new(());
         let held = token.clone();
