@@ -57,8 +57,9 @@ pub enum LoopError {
     },
     /// A `run_*` call on a thread that is inside another loop.
     AnotherLoopRunning {
-        /// Where the other loop's run was started.
-        outer: &'static Location<'static>,
+        /// Where the other loop's run was started; `None` if it is a runtime of tokio's that the
+        /// application made itself.
+        outer: Option<&'static Location<'static>>,
         /// Where the second one was asked for.
         here: &'static Location<'static>,
     },
@@ -96,11 +97,14 @@ impl fmt::Display for LoopError {
                 f,
                 "This event loop is already running (run at {outer}, run again at {here}): {WAYS_OUT}"
             ),
-            Self::AnotherLoopRunning { outer, here } => write!(
-                f,
-                "Cannot run the event loop while another loop is running (the other runs at \
-                 {outer}, this one was to run at {here}): {WAYS_OUT}"
-            ),
+            Self::AnotherLoopRunning { outer, here } => {
+                f.write_str("Cannot run the event loop while another loop is running (the other ")?;
+                match outer {
+                    Some(outer) => write!(f, "runs at {outer}")?,
+                    None => f.write_str("is a runtime of tokio's own")?,
+                }
+                write!(f, ", this one was to run at {here}): {WAYS_OUT}")
+            }
             Self::Closed => Closed.fmt(f),
             Self::StoppedEarly => f.write_str("Event loop stopped before Future completed."),
             Self::CloseWhileRunning { outer } => {

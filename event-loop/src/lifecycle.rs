@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 use crate::callback::Driver;
 use crate::context::{self, RunMark};
 use crate::handle::Inner;
-use crate::{EventLoop, LoopError};
+use crate::{EventLoop, LoopError, production};
 
 /// Where a loop is between its making and its end.
 #[derive(Default)]
@@ -171,8 +171,12 @@ impl EventLoop {
             return Err(if in_own_task {
                 LoopError::AlreadyRunning { outer, here }
             } else {
+                let outer = Some(outer);
                 LoopError::AnotherLoopRunning { outer, here }
             });
+        }
+        if matches!(self.shared.inner, Inner::Tokio(_)) && production::inside_another_runtime() {
+            return Err(LoopError::AnotherLoopRunning { outer: None, here });
         }
         life.running = Some(here);
         drop(life);

@@ -119,8 +119,8 @@ impl Runner {
 
 impl Drop for Runner {
     fn drop(&mut self) {
-        // Inside the loop's own run there is nobody to report a refusal to; the loop then closes
-        // with its last handle.
+        // Inside the loop's own run there is nobody to report a refusal to; the loop then stays
+        // open until somebody else closes it.
         let _ = self.close();
     }
 }

@@ -179,6 +179,64 @@ mod nesting {
         assert_refused("a callback", refusals);
     }
 
+    fn tokio_runtime() -> tokio::runtime::Runtime {
+        tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap()
+    }
+
+    #[test]
+    fn is_refused_inside_a_runtime_of_tokios_own() {
+        tokio_runtime().block_on(async {
+            for (kind, ev) in loops().into_iter().take(2) {
+                let spawned = Arc::new(());
+                let main = spawned.clone();
+                let refused = [
+                    ev.run_borrowed(async {}),
+                    ev.run_until_complete(async move { drop(main) }),
+                    ev.run_forever(),
+                ];
+                for refused in refused {
+                    let outer = match &refused {
+                        Err(LoopError::AnotherLoopRunning { outer, .. }) => *outer,
+                        other => panic!("{kind}: {other:?}"),
+                    };
+                    assert_eq!(outer, None);
+                    assert!(
+                        refused
+                            .unwrap_err()
+                            .to_string()
+                            .contains("runtime of tokio's")
+                    );
+                }
+                assert_eq!(
+                    Arc::strong_count(&spawned),
+                    1,
+                    "{kind}: nothing was started"
+                );
+                ev.close().unwrap();
+            }
+        });
+    }
+
+    // Where tokio lets code block, a loop runs.
+    #[test]
+    fn is_no_nesting_where_a_runtime_of_tokios_lets_code_block() {
+        let runtime = tokio_runtime();
+        let run = || {
+            let ev = production::current_thread(LoopConfig::default()).unwrap();
+            let value = ev.run_borrowed(async { 7 });
+            ev.close().unwrap();
+            value
+        };
+        {
+            let _entered = runtime.enter();
+            assert_eq!(run(), Ok(7), "entered");
+        }
+        let job = runtime.block_on(async { tokio::task::spawn_blocking(run).await });
+        assert_eq!(job.unwrap(), Ok(7), "in a blocking job");
+    }
+
     #[test]
     fn names_the_task_of_the_world_it_is_refused_in() {
         let (line, refused) = in_a_world(|_| async {
@@ -191,6 +249,7 @@ mod nesting {
         let Err(LoopError::AnotherLoopRunning { outer, .. }) = refused else {
             panic!("{refused:?}");
         };
+        let outer = outer.expect("it is one of ours");
         assert_eq!((outer.file(), outer.line()), (file!(), line));
     }
 }

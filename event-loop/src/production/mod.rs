@@ -4,7 +4,7 @@ pub(crate) mod task;
 
 use std::future::Future;
 use std::io;
-use std::panic::Location;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -59,6 +59,17 @@ fn build(
 pub(crate) fn process_now() -> Instant {
     let since = tokio::time::Instant::now().duration_since(zero());
     Instant::from_nanos(u64::try_from(since.as_nanos()).unwrap_or(u64::MAX))
+}
+
+/// Whether this thread is inside a runtime of tokio's that lets nobody block.
+///
+/// A runtime may also be merely entered, and its blocking jobs may block: only an attempt tells
+/// them apart, at the cost of tokio's words on standard error where it is refused.
+pub(crate) fn inside_another_runtime() -> bool {
+    let Ok(handle) = Handle::try_current() else {
+        return false;
+    };
+    catch_unwind(AssertUnwindSafe(|| handle.block_on(async {}))).is_err()
 }
 
 /// One zero for all loops of the process, so that their instants compare.
