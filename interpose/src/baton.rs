@@ -38,14 +38,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// assert_eq!(world.into_inner(), [1, 2]);
 /// ```
 pub struct Baton<T> {
-    /// The holder's token, with `OPEN` added while the holder is inside.
+    /// The holder's token, with `OPEN` added while the holder is inside; `FREE` if nobody holds it.
     turn: AtomicU64,
     value: UnsafeCell<T>,
 }
 
 // SAFETY: the value is only ever reached through `&mut` by the thread whose token is in `turn`, and
-// a turn passes from thread to thread by a release store and an acquire load. So sharing the cell
-// moves the value between threads but never shares it: `T: Send` is what that needs.
+// a turn passes from thread to thread by a release store and an acquire load, through `FREE` by an
+// exchange that one thread wins. So sharing the cell moves the value between threads but never
+// shares it: `T: Send` is what that needs.
 unsafe impl<T: Send> Sync for Baton<T> {}
 
 /// Names one thread for as long as the process lives; no two threads ever have the same one.
@@ -70,6 +71,8 @@ pub enum BatonError {
 }
 
 const OPEN: u64 = 1 << 63;
+/// Where a token would be, while no thread holds the baton; above every token.
+const FREE: u64 = 1 << 62;
 
 impl<T> Baton<T> {
     /// A cell with `value` in it, held by the calling thread.
@@ -114,11 +117,45 @@ impl<T> Baton<T> {
     /// [`BatonError::NotHeld`] if the calling thread does not hold it, [`BatonError::Reentered`] if
     /// the calling thread is inside the cell.
     pub fn pass_to(&self, thread: ThreadToken) -> Result<(), BatonError> {
-        if self.turn.load(Ordering::Acquire) != assigned_token() {
-            return Err(self.refusal());
+        self.hand_on(thread.0.get())
+    }
+
+    /// Lays the baton down: whichever thread comes first may [`claim`](Self::claim) it. Until then
+    /// every thread may open the cell, one at a time, for the length of that access.
+    ///
+    /// ```
+    /// use interpose::Baton;
+    ///
+    /// let list = Baton::new(vec![1]);
+    /// list.release().unwrap();
+    /// std::thread::scope(|scope| {
+    ///     scope.spawn(|| {
+    ///         list.with(|list| list.push(2));
+    ///         assert_eq!(list.claim(), Ok(true));
+    ///     });
+    /// });
+    /// assert!(list.try_with(|list| list.len()).is_err(), "the other thread has kept it");
+    /// ```
+    ///
+    /// # Errors
+    /// As [`pass_to`](Self::pass_to).
+    pub fn release(&self) -> Result<(), BatonError> {
+        self.hand_on(FREE)
+    }
+
+    /// Takes the baton if nobody holds it; whether the calling thread did not hold it before.
+    ///
+    /// # Errors
+    /// [`BatonError::NotHeld`] if another thread holds it, or is inside the cell.
+    pub fn claim(&self) -> Result<bool, BatonError> {
+        if self.is_held() {
+            return Ok(false);
         }
-        self.turn.store(thread.0.get(), Ordering::Release);
-        Ok(())
+        if self.take_free(ThreadToken::current().0.get()) {
+            Ok(true)
+        } else {
+            Err(BatonError::NotHeld)
+        }
     }
 
     /// Whether the calling thread holds the baton, be the cell open or not.
@@ -142,11 +179,40 @@ impl<T> Baton<T> {
         let here = assigned_token();
         // A thread without a token yet reads 0 here, which no baton ever says.
         if self.turn.load(Ordering::Acquire) != here {
-            return None;
+            return self.open_free();
         }
         // Relaxed is enough: to every other thread the word says "not yours" before and after.
         self.turn.store(here | OPEN, Ordering::Relaxed);
-        Some(Open { baton: self, here })
+        Some(Open {
+            baton: self,
+            after: here,
+        })
+    }
+
+    /// Opens the cell of a baton that nobody holds, and that nobody will hold afterwards.
+    #[cold]
+    fn open_free(&self) -> Option<Open<'_, T>> {
+        let here = ThreadToken::current().0.get();
+        // Made only if it is open: its drop would give away what another thread holds.
+        self.take_free(here | OPEN).then(|| Open {
+            baton: self,
+            after: FREE,
+        })
+    }
+
+    fn take_free(&self, turn: u64) -> bool {
+        let taken = self
+            .turn
+            .compare_exchange(FREE, turn, Ordering::Acquire, Ordering::Relaxed);
+        taken.is_ok()
+    }
+
+    fn hand_on(&self, to: u64) -> Result<(), BatonError> {
+        if self.turn.load(Ordering::Acquire) != assigned_token() {
+            return Err(self.refusal());
+        }
+        self.turn.store(to, Ordering::Release);
+        Ok(())
     }
 
     #[cold]
@@ -202,15 +268,17 @@ impl std::error::Error for BatonError {}
 /// Proof that the cell is open on this thread; closes it when dropped, also by a panic.
 struct Open<'a, T> {
     baton: &'a Baton<T>,
-    here: u64,
+    /// Whose turn it is afterwards: still this thread's, or nobody's.
+    after: u64,
 }
 
 impl<T> Open<'_, T> {
     #[inline]
     fn value(&mut self) -> &mut T {
-        // SAFETY: an `Open` exists only between the store of `here | OPEN` and its drop. Meanwhile
-        // `open` refuses this thread (the bit) and every other (the token, which is unique), and
-        // `pass_to` refuses to change the word. So this is the only reference, for as long as this
+        // SAFETY: an `Open` exists only between the store of `here | OPEN`, or the exchange that set
+        // it, and its drop. Meanwhile `open` refuses this thread (the bit) and every other (the
+        // token, which is unique, is theirs as little as `FREE`), and `hand_on` refuses to change
+        // the word. So this is the only reference, for as long as this
         // `Open` is borrowed, and `baton` keeps the cell alive.
         unsafe { &mut *self.baton.value.get() }
     }
@@ -219,7 +287,8 @@ impl<T> Open<'_, T> {
 impl<T> Drop for Open<'_, T> {
     #[inline]
     fn drop(&mut self) {
-        self.baton.turn.store(self.here, Ordering::Relaxed);
+        // For whoever takes a free baton next; to the holder any order would do.
+        self.baton.turn.store(self.after, Ordering::Release);
     }
 }
 
@@ -240,7 +309,7 @@ fn assign_token() -> ThreadToken {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     let token = NEXT.fetch_add(1, Ordering::Relaxed);
     // One a nanosecond would take 292 years to get here; past it, tokens would not be unique.
-    assert!(token < OPEN, "thread tokens are used up");
+    assert!(token < FREE, "thread tokens are used up");
     TOKEN.set(token);
     ThreadToken(NonZeroU64::new(token).expect("tokens are counted from 1"))
 }

@@ -151,3 +151,76 @@ fn a_token_is_never_used_twice() {
     tokens.dedup();
     assert_eq!(tokens.len(), 51);
 }
+
+#[test]
+fn a_free_one_opens_for_every_thread_one_at_a_time() {
+    const ROUNDS: usize = 200;
+    let baton = Baton::new(0_usize);
+    baton.release().unwrap();
+    assert!(!baton.is_held());
+    assert_eq!(baton.release(), Err(BatonError::NotHeld));
+    thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                for _ in 0..ROUNDS {
+                    while baton.try_with(|count| *count += 1).is_err() {
+                        thread::yield_now();
+                    }
+                }
+            });
+        }
+    });
+    assert_eq!(baton.try_with(|count| *count), Ok(3 * ROUNDS));
+    let nested = baton.with(|_| (baton.try_with(|_| ()), baton.claim(), baton.release()));
+    assert_eq!(
+        nested,
+        (
+            Err(BatonError::Reentered),
+            Ok(false),
+            Err(BatonError::Reentered)
+        )
+    );
+}
+
+#[test]
+fn a_free_one_is_claimed_by_one_thread() {
+    let baton = Baton::new(());
+    baton.release().unwrap();
+    assert_eq!(baton.claim(), Ok(true));
+    assert_eq!(baton.claim(), Ok(false));
+    let refused = || (baton.claim(), baton.try_with(|()| ()));
+    let refused = thread::scope(|scope| scope.spawn(refused).join().unwrap());
+    assert_eq!(
+        refused,
+        (Err(BatonError::NotHeld), Err(BatonError::NotHeld))
+    );
+    assert!(baton.is_held(), "a refusal took it away");
+    baton.release().unwrap();
+    let wins = thread::scope(|scope| {
+        let racers: Vec<_> = (0..4).map(|_| scope.spawn(|| baton.claim())).collect();
+        let results = racers.into_iter().map(|racer| racer.join().unwrap());
+        results.filter(|result| *result == Ok(true)).count()
+    });
+    assert_eq!(wins, 1);
+}
+
+#[test]
+fn what_one_did_is_seen_by_who_claims_next() {
+    let baton = Baton::new(Vec::new());
+    baton.release().unwrap();
+    thread::scope(|scope| {
+        for id in 0..4 {
+            let baton = &baton;
+            scope.spawn(move || {
+                while baton.claim().is_err() {
+                    thread::yield_now();
+                }
+                baton.with(|list| list.push(id));
+                baton.release().unwrap();
+            });
+        }
+    });
+    let mut list = baton.into_inner();
+    list.sort_unstable();
+    assert_eq!(list, [0, 1, 2, 3]);
+}

@@ -351,3 +351,77 @@ mod work_at_one_instant {
         assert_eq!(received, 600_000);
     }
 }
+
+/// A simulated loop was bound to the thread that made it, and panicked on every other.
+mod a_loop_of_the_factory_on_another_thread {
+    use event_loop::{EventLoop, LoopError};
+
+    use super::*;
+
+    fn made() -> EventLoop {
+        sim::factory(1, Profile::TokioMt).unwrap()
+    }
+
+    fn elsewhere<T: Send + 'static>(act: impl FnOnce() -> T + Send + 'static) -> T {
+        std::thread::spawn(act).join().unwrap()
+    }
+
+    #[test]
+    fn runs_and_closes() {
+        let ev = made();
+        let here = ev.clone();
+        let slept = elsewhere(move || {
+            let first = ev.run_until_complete(async {
+                sleep(Duration::from_secs(1)).await;
+                5
+            });
+            (first, ev.clone().run_borrowed(async { 6 }))
+        });
+        assert_eq!(slept, (Ok(5), Ok(6)));
+        assert_eq!(here.now().as_nanos() / 1_000_000_000, 1);
+        let task = here.spawn(async { 7 });
+        let ev = here.clone();
+        assert_eq!(
+            elsewhere(move || ev.run_borrowed(task).unwrap().unwrap()),
+            7
+        );
+        let ev = here.clone();
+        assert_eq!(elsewhere(move || ev.close()), Ok(()));
+        assert!(here.is_closed());
+        assert_eq!(here.run_borrowed(async {}), Err(LoopError::Closed));
+    }
+
+    #[test]
+    fn has_the_same_run() {
+        let run = |ev: &EventLoop| {
+            let ids = ev.run_borrowed(async {
+                let tasks: Vec<_> = (0..8)
+                    .map(|id| {
+                        event_loop::spawn(async move { (id, event_loop::time::Instant::now()) })
+                    })
+                    .collect();
+                futures::future::join_all(tasks).await
+            });
+            format!("{ids:?}")
+        };
+        let here = run(&made());
+        assert_eq!(elsewhere(move || run(&made())), here);
+        let ev = made();
+        assert_eq!(elsewhere(move || run(&ev)), here);
+    }
+
+    #[test]
+    fn that_touches_a_run_under_way_ends_it() {
+        let ev = made();
+        let known = ev.clone();
+        let ended = ev.run_borrowed(async move {
+            elsewhere(move || {
+                assert!(known.spawn(async {}).is_finished());
+                assert!(known.run_borrowed(async {}).is_err());
+            });
+            event_loop::yield_now().await;
+        });
+        let text = ended.unwrap_err().to_string();
+        assert!(text.contains("foreign thread"), "{text}");
+    }
+}

@@ -24,13 +24,14 @@ use crate::trace::Kind;
 use crate::world::kernel::WALL_EPOCH;
 use crate::world::recording::Wait;
 use crate::world::verdict::VerdictKind;
-use crate::world::{Drive, World, polled_task};
+use crate::world::{Drive, OUTSIDE, World, polled_task};
 
 /// A loop that owns a world of its own, driven by its `run_*` calls; for code that takes a loop
 /// factory. Tests use [`#[sim::test]`](macro@crate::test).
 ///
 /// Seed 0 is the plain run. A verdict, such as a deadlock, ends the loop: the `run_*` call returns
-/// [`LoopError::WorldEnded`] with its text.
+/// [`LoopError::WorldEnded`] with its text. As in production, one thread may make the loop and
+/// another run and close it; while it runs, only the thread that runs it may touch it.
 ///
 /// ```
 /// use event_loop::Runner;
@@ -48,7 +49,9 @@ use crate::world::{Drive, World, polled_task};
 pub fn factory(seed: u64, profile: Profile) -> Result<EventLoop, LoopError> {
     let config = Config::new().profile(profile).time_limit(Duration::MAX);
     let world = World::new(&config, Plan::of_seed(seed));
-    Ok(world.add_loop("main").1)
+    let ev = world.add_loop("main").1;
+    world.leave();
+    Ok(ev)
 }
 
 /// One host's loop.
@@ -83,6 +86,9 @@ impl Backend for SimLoop {
     }
 
     fn run(&self, root: Pin<&mut dyn Future<Output = ()>>) -> Result<(), String> {
+        let Some(_claim) = self.world.claim() else {
+            return Err(OUTSIDE.to_owned());
+        };
         match self
             .world
             .drive(self.host, "loop", Location::caller(), root)
@@ -112,7 +118,9 @@ impl Backend for SimLoop {
 
     fn close(&self) {
         // A host of a world that the world itself closes has nothing left to drop.
-        if !self.is_closed() {
+        if !self.is_closed()
+            && let Some(_claim) = self.world.claim()
+        {
             self.world.close();
         }
     }

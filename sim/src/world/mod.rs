@@ -60,7 +60,7 @@ pub(crate) struct World {
 }
 
 /// What a call of the test's says that comes from a thread outside the world.
-const OUTSIDE: &str = "this thread is not of the world, which only its own tasks may ask: do its \
+pub(crate) const OUTSIDE: &str = "this thread is not of the world, which only its own tasks may ask: do its \
                        work in a task of the world";
 
 /// How driving a world ended.
@@ -110,6 +110,22 @@ impl World {
     #[inline]
     pub(crate) fn core<R>(&self, f: impl FnOnce(&mut Core) -> R) -> R {
         self.core.with(f)
+    }
+
+    /// Leaves the world to whichever thread drives or closes it next: that of a loop, not of a
+    /// test. Between two runs any thread may ask it, one at a time.
+    pub(crate) fn leave(&self) {
+        // Who has made the world holds it and is not inside.
+        let left = self.core.release();
+        debug_assert_eq!(left, Ok(()));
+    }
+
+    /// Makes this thread the world's; `None` if another one is.
+    pub(crate) fn claim(&self) -> Option<Claim<'_>> {
+        let fresh = self.core.claim().ok()?;
+        Some(Claim {
+            world: fresh.then_some(self),
+        })
     }
 
     /// Opens the core for a call that came from outside: a verdict if it is not this thread's
@@ -527,6 +543,19 @@ impl World {
                 Ready::Task(_) => core.push(ready),
                 Ready::Root => core.wake_root(),
             });
+        }
+    }
+}
+
+/// This thread is the world's, until dropped if it was not before.
+pub(crate) struct Claim<'a> {
+    world: Option<&'a World>,
+}
+
+impl Drop for Claim<'_> {
+    fn drop(&mut self) {
+        if let Some(world) = self.world {
+            world.leave();
         }
     }
 }
