@@ -115,6 +115,11 @@ impl EventLoop {
         // Last, for the destructors of all that may have had to tell it something. It may hold
         // this very loop, which would keep both for ever.
         self.drop_exception_handler();
+        // Nothing runs a hosted loop any more: `close` has nothing left to refuse.
+        let mut life = self.life();
+        if life.hosted {
+            life.running = None;
+        }
     }
 
     /// Whether a `run_*` call is under way, on whichever thread.

@@ -557,3 +557,52 @@ mod sleeping {
         }
     }
 }
+
+mod a_hosted_loop {
+    use super::*;
+
+    #[test]
+    fn is_closed_and_no_longer_running_after_its_world() {
+        let run = sim::run_once(&Config::new(), 0, |sim| async move {
+            let ev = sim.event_loop();
+            let refused = matches!(ev.close(), Err(LoopError::CloseWhileRunning { .. }));
+            (refused, ev)
+        });
+        let (refused, ev) = run.value.unwrap();
+        assert!(refused);
+        assert!(ev.is_closed() && !ev.is_running());
+        assert_eq!(ev.close(), Ok(()));
+    }
+}
+
+mod the_value_of_a_detached_task {
+    use super::*;
+
+    struct Panics;
+
+    impl Drop for Panics {
+        fn drop(&mut self) {
+            panic!("in the value");
+        }
+    }
+
+    #[test]
+    fn may_panic_when_it_is_dropped() {
+        for (kind, ev) in loops() {
+            let told = Arc::new(Mutex::new(Vec::new()));
+            let telling = told.clone();
+            ev.set_exception_handler(Some(move |_: &EventLoop, context: &ErrorContext| {
+                telling.lock().unwrap().push(context.error.clone());
+            }));
+            let panics = Panics;
+            ev.spawn(async { panics }).detach();
+            let after = ev.run_borrowed(async { sleep(TICK / 10).await });
+            assert_eq!(after, Ok(()), "{kind}");
+            ev.close().unwrap();
+            // A worker of tokio's drops the value outside the task, where no loop is current.
+            if kind != "multi-thread" {
+                assert_eq!(*told.lock().unwrap(), ["in the value"], "{kind}");
+            }
+        }
+    }
+}
