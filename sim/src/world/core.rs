@@ -24,11 +24,6 @@ use crate::config::{Config, Limits};
 use crate::run::plan::{Plan, Source};
 use crate::trace::{Kind, Trace};
 
-/// After this many polls at one instant, each further one takes [`TOLL`], so that code which
-/// yields until a timer fires gets there.
-const PATIENCE: u64 = 10_000;
-const TOLL: Duration = Duration::from_micros(1);
-
 /// The costs of a poll that a run may draw; the first is the ideal clock.
 const POLL_COSTS: [Duration; 4] = [
     Duration::ZERO,
@@ -42,21 +37,15 @@ pub(super) const WORLD: &str = "world";
 
 const MILLISECOND: u64 = 1_000_000;
 
-impl Limits {
-    fn patience(&self) -> u64 {
-        PATIENCE.min(self.polls_at_once)
-    }
-}
-
 pub(crate) struct Core {
     pub(crate) now: Instant,
     /// Nothing is due before this; something may be later.
-    next_due: Instant,
+    pub(super) next_due: Instant,
     pub(crate) timers: Timers<Waker>,
     ready: Strategy,
     pub(crate) tasks: TaskTable,
     /// Made when somebody first asks for it.
-    net: Option<Box<Net>>,
+    pub(super) net: Option<Box<Net>>,
     /// What links are like that nobody configured.
     link: LinkConfig,
     pub(crate) sockets: Sockets,
@@ -67,16 +56,16 @@ pub(crate) struct Core {
     /// The task that stands for the future the world is driven for.
     pub(crate) root: Option<TaskMeta>,
     root_queued: bool,
-    limits: Limits,
+    pub(super) limits: Limits,
     rounds_timers: bool,
-    poll_cost: Duration,
-    polls: u64,
+    pub(super) poll_cost: Duration,
+    pub(super) polls: u64,
     /// How many polls there had been when time passed last.
-    polls_before: u64,
+    pub(super) polls_before: u64,
     /// How many polls there had been when a task began or ended last.
-    polls_before_change: u64,
+    pub(super) polls_before_change: u64,
     /// After this many polls somebody has to look at the limits.
-    look_at: u64,
+    pub(super) look_at: u64,
     pub(crate) ended: Option<Box<Verdict>>,
     /// Calls are refused.
     pub(crate) closed: bool,
@@ -416,130 +405,6 @@ impl Core {
         }
         // The future is gone already: the task's own waker runs no code of the test's.
         self.tasks.remove(id)?.into_endings()
-    }
-
-    #[inline]
-    fn count_poll(&mut self) {
-        self.polls += 1;
-        if !self.poll_cost.is_zero() {
-            self.now += self.poll_cost;
-        }
-        if self.polls > self.look_at {
-            self.look_at_limits();
-        }
-    }
-
-    #[cold]
-    fn look_at_limits(&mut self) {
-        let limits = self.limits;
-        let patience = limits.patience();
-        let at_once = self.polls - self.polls_before;
-        if at_once > patience {
-            if self.next_event().is_some() {
-                self.now += TOLL;
-                // Time passes, so no limit comes nearer but that of time; the next poll pays too.
-                self.polls_before = self.polls - patience;
-                if self.now > Instant::BEGIN + limits.time {
-                    self.end_at_time_limit();
-                }
-            } else {
-                // Who finishes tasks, or starts any, gets somewhere.
-                let before = self.polls_before.max(self.polls_before_change);
-                let limit = limits.polls_at_once;
-                if self.polls - before > limit {
-                    let message = format!(
-                        "{limit} polls and no time passed, no task began or ended, and no timer \
-                         or arrival is to come; `polls_at_once` sets this limit"
-                    );
-                    self.end(VerdictKind::Livelock, message);
-                }
-                // There is nobody to be patient with until somebody sets a timer.
-                self.look_at = before.saturating_add(limit);
-            }
-        }
-        self.look_at = self.look_at.min(limits.polls);
-        if self.polls > limits.polls {
-            let limit = limits.polls;
-            self.end(
-                VerdictKind::PollLimit,
-                format!("the run took more than {limit} polls; `polls` sets this limit"),
-            );
-        }
-    }
-
-    fn end_at_time_limit(&mut self) {
-        let limit = self.limits.time;
-        self.end(
-            VerdictKind::TimeLimit,
-            format!(
-                "the run took more than {limit:?} of virtual time; `time_limit` sets this limit"
-            ),
-        );
-    }
-
-    /// Something will be due.
-    fn expect(&mut self, at: Instant) {
-        self.next_due = self.next_due.min(at);
-        let patience = self.limits.patience();
-        self.look_at = self.look_at.min(self.polls_before + patience);
-    }
-
-    fn next_event(&mut self) -> Option<Instant> {
-        let timer = self.timers.next_deadline();
-        let arrival = self.next_arrival();
-        match (timer, arrival) {
-            (Some(timer), Some(arrival)) => Some(timer.min(arrival)),
-            (timer, arrival) => timer.or(arrival),
-        }
-    }
-
-    fn next_arrival(&mut self) -> Option<Instant> {
-        self.net.as_mut()?.next_event()
-    }
-
-    /// Arrivals first, then timers, as the loops of production do it.
-    #[cold]
-    fn collect_due(&mut self, wakes: &mut Vec<Waker>) {
-        if self.now >= self.next_due {
-            if self.next_arrival().is_some_and(|at| at <= self.now) {
-                self.with_net(|net, now, decide| net.advance(now, decide));
-            }
-            self.collect_sockets(wakes);
-            while let Some((_, _, waker)) = self.timers.pop_due(self.now) {
-                wakes.push(waker);
-            }
-            self.next_due = self.next_event().unwrap_or(Instant::END);
-        } else {
-            self.collect_sockets(wakes);
-        }
-    }
-
-    fn collect_sockets(&mut self, wakes: &mut Vec<Waker>) {
-        if let Some(net) = &mut self.net {
-            self.sockets.collect(net, wakes);
-        }
-    }
-
-    /// Nothing can run: the clock goes to what is due next, or the run has ended.
-    #[cold]
-    fn pass_time(&mut self) {
-        let Some(next) = self.next_event() else {
-            let message = match self.tasks.len() {
-                1 => "nothing can run and nothing is pending: the task waits for ever".to_owned(),
-                n => format!("nothing can run and nothing is pending: {n} tasks wait for ever"),
-            };
-            return self.end(VerdictKind::Deadlock, message);
-        };
-        if next > Instant::BEGIN + self.limits.time {
-            return self.end_at_time_limit();
-        }
-        if next > self.now {
-            self.now = next;
-            self.trace.event(self.now, Kind::Time, 0, next.as_nanos());
-        }
-        self.polls_before = self.polls;
-        self.look_at = (self.polls + self.limits.patience()).min(self.limits.polls);
-        self.next_due = next;
     }
 }
 

@@ -9,16 +9,17 @@ pub(crate) mod choices;
 pub(crate) mod core;
 mod decider;
 mod draws;
+mod ending;
 pub(crate) mod entry;
 mod inbox;
 pub(crate) mod kernel;
+mod limits;
 mod ready;
 pub(crate) mod recording;
 pub(crate) mod sockets;
 mod tasks;
 pub(crate) mod verdict;
 
-use std::collections::BTreeMap;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::pin::Pin;
@@ -34,14 +35,15 @@ use event_loop::{EventLoop, TaskId};
 use interpose::{Baton, BatonError};
 
 use self::core::{Core, Host, Step};
+pub(crate) use self::ending::Remains;
 use self::inbox::Inbox;
 use self::ready::Ready;
-use self::verdict::{Verdict, VerdictKind};
+use self::verdict::VerdictKind;
 use crate::config::Config;
 use crate::event_loop::SimLoop;
 use crate::run::panics;
 use crate::run::plan::Plan;
-use crate::trace::{Kind, Log};
+use crate::trace::Kind;
 
 /// A world; shared by everything in it.
 pub(crate) struct World {
@@ -71,20 +73,6 @@ pub(crate) enum Drive {
     Verdict,
     /// The root, which was this task, panicked.
     Panicked(Box<dyn std::any::Any + Send>, TaskMeta),
-}
-
-/// What is left of a run.
-#[derive(Debug)]
-pub(crate) struct Remains {
-    pub(crate) verdict: Option<Box<Verdict>>,
-    pub(crate) hash: u64,
-    pub(crate) events: u64,
-    pub(crate) polls: u64,
-    pub(crate) ended_at: virtual_time::Instant,
-    pub(crate) deviations: entry::Entries,
-    pub(crate) hosts: usize,
-    pub(crate) strategy: &'static str,
-    pub(crate) log: Option<Box<Log>>,
 }
 
 impl World {
@@ -345,109 +333,6 @@ impl World {
                 verdict.earlier_panics = earlier;
             }
         });
-    }
-
-    /// Ends the world: every task is dropped, in creation order, with its calls muted.
-    pub(crate) fn close(self: &Arc<Self>) -> Remains {
-        {
-            let _gate = interpose::enter(self.clone());
-            let _quiet = panics::Quiet::begin();
-            let _outside = OutsideTasks::begin();
-            self.core(|core| {
-                if let Some(recording) = &mut core.recording {
-                    recording.over(&mut core.choices, core.trace.names());
-                }
-            });
-            self.drop_tasks();
-            // The hosts keep their loops meanwhile: what is dropped may ask for one, to be refused.
-            let loops: Vec<_> = self.core(|core| {
-                let loops = core.hosts.iter().map(|host| host.ev.clone());
-                loops.collect()
-            });
-            let mut entered = Entered::default();
-            for (host, ev) in (0..).zip(&loops) {
-                entered.host(self, host);
-                self.guarded(|| ev.iter().for_each(EventLoop::close_now));
-            }
-            let wakers = self.core(|core| {
-                let mut wakers = core.sockets.take_wakers();
-                wakers.extend(core.timers.drain().map(|(_, _, waker)| waker));
-                wakers
-            });
-            self.guarded(|| drop(wakers));
-            for host in 0..loops.len() {
-                drop(self.core(|core| core.hosts[host].ev.take()));
-            }
-            drop(entered);
-            self.guarded(|| drop(loops));
-        }
-        self.tell_intrusion();
-        self.over.store(true, Ordering::Release);
-        self.core(|core| {
-            core.trace.event(core.now, Kind::End, 0, core.polls());
-            Remains {
-                verdict: core.ended.take(),
-                hash: core.trace.hash(),
-                events: core.trace.events(),
-                polls: core.polls(),
-                ended_at: core.now,
-                deviations: core.choices.take_deviations(),
-                hosts: core.hosts.len(),
-                strategy: core.strategy(),
-                log: core.trace.take_log(),
-            }
-        })
-    }
-
-    /// From here on what asks for something is refused, and what is woken waits for
-    /// [`close`](Self::close) to drop it in its turn.
-    pub(crate) fn refuse(&self) {
-        self.core(|core| {
-            core.closed = true;
-            core.late.get_or_insert_default();
-        });
-    }
-
-    /// Drops every live task, in creation order.
-    fn drop_tasks(&self) {
-        self.refuse();
-        let live = self.core(|core| {
-            while let Some(ready) = core.pop_any() {
-                if let (Ready::Task(runnable), Some(late)) = (ready, &mut core.late) {
-                    late.push(runnable);
-                }
-            }
-            core.tasks.in_creation_order()
-        });
-        let mut entered = Entered::default();
-        let mut woken = BTreeMap::new();
-        for (id, waker) in live {
-            // A task is reached through its waker, which puts it among the late ones unless it
-            // is there already. What its destructor wakes gets there too, and is not dropped
-            // inside of it: the waker may be used with a lock held.
-            if let Some(waker) = waker {
-                self.guarded(|| waker.wake());
-            }
-            self.take_late(&mut woken);
-            if let Some(runnable) = woken.remove(&id.serial()) {
-                entered.host(self, runnable.meta().host);
-                self.guarded(|| drop_task(runnable));
-            }
-            let left = self.core(|core| core.tasks.remove(id));
-            self.guarded(|| drop(left));
-        }
-        self.take_late(&mut woken);
-        self.core(|core| core.late = None);
-    }
-
-    fn take_late(&self, woken: &mut BTreeMap<u64, Runnable>) {
-        let mut late = self.core(|core| core.late.as_mut().map(std::mem::take).unwrap_or_default());
-        if self.inbox.has_any() {
-            self.tell_intrusion();
-            let mail = self.inbox.take().unwrap_or_default();
-            late.extend(mail.into_iter().filter_map(Ready::into_task));
-        }
-        woken.extend(late.into_iter().map(|r| (r.meta().id.serial(), r)));
     }
 
     /// Runs destructors at the end of the world, whose panics fail the run.
