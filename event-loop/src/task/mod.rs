@@ -3,24 +3,28 @@
 //! [`TaskHandle::request_cancel`] asks: the task sees it in [`cancelled`], and its cleanup may
 //! await. [`TaskHandle::abort`] drops the task's future at the await it stands at.
 
+mod cancel;
+mod outcome;
+
 use std::any::Any;
 use std::fmt;
 use std::future::Future;
 use std::num::NonZeroU64;
-use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::panic::Location;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
 
 use async_task::{FallibleTask, WithInfo};
-use pin_project_lite::pin_project;
 
-use crate::backend::{Backend, BackendLoop, Head, Runnable, current_task};
-use crate::exception::{HandlerSlot, panic_text};
+pub use cancel::{CancelPlace, Cancellation, Cancelled, cancelled};
+pub(crate) use outcome::{Caught, Output};
+
+use crate::backend::{Backend, BackendLoop, Head, Runnable};
+use crate::exception::panic_text;
 use crate::handle::Inner;
 use crate::production::task::TokioTaskHandle;
-use crate::waiters::{Place, Waiters};
-use crate::{Closed, ErrorContext, EventLoop, context};
+use crate::{Closed, EventLoop, context};
 
 /// Starts a task on the current loop.
 ///
@@ -59,69 +63,6 @@ pub async fn yield_now() {
         Poll::Pending
     })
     .await;
-}
-
-/// Waits until the current task is asked to finish by [`TaskHandle::request_cancel`].
-///
-/// Ready at once if it was asked before. The task decides what to do about it: it may finish what
-/// it holds, await its cleanup, or go on.
-///
-/// ```
-/// # use std::time::Duration;
-/// # use event_loop::{production, LoopConfig};
-/// # let ev = production::current_thread(LoopConfig::default()).unwrap();
-/// # ev.run_borrowed(async {
-/// let worker = event_loop::spawn(async {
-///     event_loop::cancelled().await;
-///     event_loop::time::sleep(Duration::from_millis(1)).await; // cleanup may await
-///     "flushed"
-/// });
-/// worker.request_cancel();
-/// assert_eq!(worker.await.unwrap(), "flushed");
-/// # }).unwrap();
-/// ```
-///
-/// # Panics
-/// Outside a task.
-pub fn cancelled() -> Cancelled {
-    Cancelled {
-        place: CancelPlace::default(),
-    }
-}
-
-/// The future of [`cancelled`].
-#[must_use = "futures do nothing unless awaited"]
-pub struct Cancelled {
-    place: CancelPlace,
-}
-
-impl Future for Cancelled {
-    type Output = ();
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let place = &mut self.place;
-        if let Some(task) = current_task() {
-            let ready = context::with_current(|ev| {
-                let backend = ev.and_then(EventLoop::backend);
-                backend.is_none_or(|backend| backend.poll_cancelled(task.id, place, cx.waker()))
-            });
-            return if ready {
-                Poll::Ready(())
-            } else {
-                Poll::Pending
-            };
-        }
-        context::with_tokio_task(|task| match task {
-            Some(task) => task.cancellation().poll(place, cx.waker()),
-            None => panic!("cancelled() was awaited outside a task"),
-        })
-    }
-}
-
-impl fmt::Debug for Cancelled {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Cancelled")
-    }
 }
 
 /// Identifies a task within its loop, in creation order.
@@ -370,207 +311,6 @@ impl fmt::Debug for TaskError {
 }
 
 impl std::error::Error for TaskError {}
-
-/// What a task leaves behind: its value, or a failure somebody has to read.
-pub(crate) type Output<T> = Result<Kept<T>, Box<Unread>>;
-
-/// A task's value on its way to a reader.
-///
-/// If it is dropped unread, its destructor's panic is caught here: below, in the executor's hands,
-/// it would end the process.
-pub(crate) struct Kept<T>(Option<T>);
-
-impl<T> Kept<T> {
-    pub(crate) fn take(mut self) -> T {
-        self.0.take().expect("a value is taken once")
-    }
-}
-
-impl<T> Drop for Kept<T> {
-    fn drop(&mut self) {
-        if let Some(value) = self.0.take()
-            && let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(value)))
-        {
-            drop(Unread::new(payload));
-        }
-    }
-}
-
-/// A task's panic on its way to a reader; if it is dropped unread, the exception handler gets it.
-pub(crate) struct Unread {
-    payload: Option<Box<dyn Any + Send>>,
-    ev: Option<EventLoop>,
-    handler: Option<HandlerSlot>,
-    context: Option<Box<ErrorContext>>,
-}
-
-impl Unread {
-    fn new(payload: Box<dyn Any + Send>) -> Box<Self> {
-        let ev = context::with_current(|ev| ev.cloned());
-        let context = ev.as_ref().map(|ev| {
-            let message = "Task exception was never retrieved";
-            let mut context = Box::new(ErrorContext::new(ev, message, panic_text(&*payload)));
-            if let Some(meta) = current_task() {
-                context.task = Some(meta.id);
-                context.created_at = Some(meta.site);
-                return context;
-            }
-            context::with_tokio_task(|task| {
-                if let Some(task) = task {
-                    task.describe(&mut context);
-                }
-            });
-            context
-        });
-        Box::new(Self {
-            payload: Some(payload),
-            handler: ev.as_ref().and_then(EventLoop::handler_slot),
-            ev,
-            context,
-        })
-    }
-
-    pub(crate) fn read(mut self) -> TaskError {
-        match self.payload.take() {
-            Some(payload) => TaskError::panicked(payload),
-            None => TaskError::aborted(),
-        }
-    }
-}
-
-impl Drop for Unread {
-    fn drop(&mut self) {
-        if let (Some(_), Some(ev), Some(context)) =
-            (self.payload.take(), self.ev.take(), self.context.take())
-        {
-            ev.report_to(self.handler.take(), &context);
-        }
-    }
-}
-
-pin_project! {
-    /// The future of a task, its panic turned into an outcome.
-    ///
-    /// The future is dropped here too, where its destructor's panic can be caught: below, in the
-    /// executor's hands, it would end the process.
-    pub(crate) struct Caught<F> {
-        #[pin]
-        future: Option<F>,
-    }
-
-    impl<F> PinnedDrop for Caught<F> {
-        fn drop(this: Pin<&mut Self>) {
-            let mut future = this.project().future;
-            if future.is_some()
-                && let Err(payload) = catch_unwind(AssertUnwindSafe(|| future.set(None)))
-            {
-                drop(Unread::new(payload));
-            }
-        }
-    }
-}
-
-impl<F> Caught<F> {
-    pub(crate) fn new(future: F) -> Self {
-        Self {
-            future: Some(future),
-        }
-    }
-}
-
-impl<F: Future> Future for Caught<F> {
-    type Output = Output<F::Output>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut slot = self.project().future;
-        // The future is dropped within the same net, before anybody sees the outcome.
-        let polled = catch_unwind(AssertUnwindSafe(|| {
-            let future = slot
-                .as_mut()
-                .as_pin_mut()
-                .expect("a task is not polled after its end");
-            let polled = future.poll(cx);
-            if polled.is_ready() {
-                slot.set(None);
-            }
-            polled
-        }));
-        let outcome = match polled {
-            Ok(Poll::Pending) => return Poll::Pending,
-            Ok(Poll::Ready(value)) => Ok(Kept(Some(value))),
-            Err(payload) => Err(Unread::new(payload)),
-        };
-        context::mark_finished();
-        Poll::Ready(outcome)
-    }
-}
-
-/// A request to finish, and who waits for it.
-#[derive(Debug, Default)]
-#[doc(hidden)]
-pub struct Cancellation {
-    state: Mutex<CancelState>,
-}
-
-#[derive(Debug, Default)]
-struct CancelState {
-    requested: bool,
-    /// Made by the first who waits: few tasks ever do.
-    waiters: Option<Arc<Waiters>>,
-}
-
-/// The place of a future among those who wait for a request, given back when dropped.
-#[derive(Debug, Default)]
-#[doc(hidden)]
-pub struct CancelPlace(Option<Place>);
-
-impl Cancellation {
-    /// Makes the request and gives back who is to be woken.
-    pub fn request(&self) -> Vec<Waker> {
-        let waiters = {
-            let mut state = self.state();
-            state.requested = true;
-            state.waiters.take()
-        };
-        waiters.map_or_else(Vec::new, |waiters| waiters.take().collect())
-    }
-
-    /// Ready once requested; `waker` is woken then.
-    pub fn poll(&self, place: &mut CancelPlace, waker: &Waker) -> Poll<()> {
-        let waiters = {
-            let mut state = self.state();
-            if state.requested {
-                return Poll::Ready(());
-            }
-            state.waiters.get_or_insert_default().clone()
-        };
-        place.among(&waiters).wait(waker);
-        // The request may have come before the waker was there.
-        if self.state().requested {
-            Poll::Ready(())
-        } else {
-            Poll::Pending
-        }
-    }
-
-    fn state(&self) -> MutexGuard<'_, CancelState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl CancelPlace {
-    /// A future may move to another task between its polls; it waits where it was polled last.
-    fn among(&mut self, waiters: &Arc<Waiters>) -> &Place {
-        if self
-            .0
-            .as_ref()
-            .is_some_and(|place| !place.is_among(waiters))
-        {
-            self.0 = None;
-        }
-        self.0.get_or_insert_with(|| Place::new(waiters))
-    }
-}
 
 pub(crate) fn spawn_on<F>(
     ev: &EventLoop,
