@@ -139,3 +139,33 @@ impl CancelPlace {
         self.0.get_or_insert_with(|| Place::new(waiters))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_keeps_only_those_who_still_wait() {
+        let cancellation = Cancellation::default();
+        let mut stays = CancelPlace::default();
+        for _ in 0..100 {
+            // Each of these has a waker of its own, as the futures of a set have.
+            let waker = Waker::from(Arc::<Waiters>::default());
+            let mut goes = CancelPlace::default();
+            assert!(cancellation.poll(&mut stays, &waker).is_pending());
+            assert!(cancellation.poll(&mut goes, &waker).is_pending());
+        }
+        assert_eq!(cancellation.request().len(), 1);
+        assert!(cancellation.poll(&mut stays, Waker::noop()).is_ready());
+    }
+
+    #[test]
+    fn who_waits_elsewhere_has_left_its_first_place() {
+        let (first, second) = (Cancellation::default(), Cancellation::default());
+        let mut moves = CancelPlace::default();
+        for cancellation in [&first, &second] {
+            assert!(cancellation.poll(&mut moves, Waker::noop()).is_pending());
+        }
+        assert_eq!((first.request().len(), second.request().len()), (0, 1));
+    }
+}
