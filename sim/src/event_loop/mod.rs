@@ -89,10 +89,13 @@ impl Backend for SimLoop {
         let Some(_claim) = self.world.claim() else {
             return Err(OUTSIDE.to_owned());
         };
-        match self
-            .world
-            .drive(self.host, "loop", Location::caller(), root)
-        {
+        match self.world.drive(
+            &mut self.world.visit(),
+            self.host,
+            "loop",
+            Location::caller(),
+            root,
+        ) {
             Drive::Done => return Ok(()),
             Drive::Panicked(payload, _) => resume_unwind(payload),
             Drive::Verdict => {}
@@ -121,7 +124,7 @@ impl Backend for SimLoop {
         if !self.is_closed()
             && let Some(_claim) = self.world.claim()
         {
-            self.world.close();
+            self.world.close(&mut self.world.visit());
         }
     }
 

@@ -172,11 +172,12 @@ where
         world: world.clone(),
         seed,
     };
+    let mut presence = world.visit();
     let mut value = None;
     {
         // `main` is called at the first poll, inside the world.
         let mut root = Box::pin(async { value = Some(main(sim).await) });
-        match world.drive(0, "main", site, root.as_mut()) {
+        match world.drive(&mut presence, 0, "main", site, root.as_mut()) {
             Drive::Done => {}
             // What is cut off finds the world closed, as the tasks do after it.
             Drive::Verdict => world.refuse(),
@@ -185,9 +186,9 @@ where
             }
         }
         // Its destructors run in the world, like its polls.
-        world.inside(0, || drop(root));
+        world.inside(&mut presence, 0, || drop(root));
     }
-    let mut remains = world.close();
+    let mut remains = world.close(&mut presence);
     let verdict = remains.verdict.take().map(|verdict| *verdict);
     Run {
         value,

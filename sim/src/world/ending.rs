@@ -6,12 +6,11 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use event_loop::EventLoop;
-use event_loop::backend::{OutsideTasks, Runnable, drop_task};
+use event_loop::backend::{Runnable, drop_task};
 
 use super::ready::Ready;
 use super::verdict::Verdict;
-use super::{Entered, World, entry};
-use crate::run::panics;
+use super::{Entered, Presence, World, entry};
 use crate::trace::{Kind, Log};
 
 /// What is left of a run.
@@ -30,39 +29,33 @@ pub(crate) struct Remains {
 
 impl World {
     /// Ends the world: every task is dropped, in creation order, with its calls muted.
-    pub(crate) fn close(self: &Arc<Self>) -> Remains {
-        {
-            let _gate = interpose::enter(self.clone());
-            let _quiet = panics::Quiet::begin();
-            let _outside = OutsideTasks::begin();
-            self.core(|core| {
-                if let Some(recording) = &mut core.recording {
-                    recording.over(&mut core.choices, core.trace.names());
-                }
-            });
-            self.drop_tasks();
-            // The hosts keep their loops meanwhile: what is dropped may ask for one, to be refused.
-            let loops: Vec<_> = self.core(|core| {
-                let loops = core.hosts.iter().map(|host| host.ev.clone());
-                loops.collect()
-            });
-            let mut entered = Entered::default();
-            for (host, ev) in (0..).zip(&loops) {
-                entered.host(self, host);
-                self.guarded(|| ev.iter().for_each(EventLoop::close_now));
+    pub(crate) fn close(self: &Arc<Self>, presence: &mut Presence) -> Remains {
+        self.core(|core| {
+            if let Some(recording) = &mut core.recording {
+                recording.over(&mut core.choices, core.trace.names());
             }
-            let wakers = self.core(|core| {
-                let mut wakers = core.sockets.take_wakers();
-                wakers.extend(core.timers.drain().map(|(_, _, waker)| waker));
-                wakers
-            });
-            self.guarded(|| drop(wakers));
-            for host in 0..loops.len() {
-                drop(self.core(|core| core.hosts[host].ev.take()));
-            }
-            drop(entered);
-            self.guarded(|| drop(loops));
+        });
+        self.drop_tasks(&mut presence.entered);
+        // The hosts keep their loops meanwhile: what is dropped may ask for one, to be refused.
+        let loops: Vec<_> = self.core(|core| {
+            let loops = core.hosts.iter().map(|host| host.ev.clone());
+            loops.collect()
+        });
+        for (host, ev) in (0..).zip(&loops) {
+            presence.entered.host(self, host);
+            self.guarded(|| ev.iter().for_each(EventLoop::close_now));
         }
+        let wakers = self.core(|core| {
+            let mut wakers = core.sockets.take_wakers();
+            wakers.extend(core.timers.drain().map(|(_, _, waker)| waker));
+            wakers
+        });
+        self.guarded(|| drop(wakers));
+        for host in 0..loops.len() {
+            drop(self.core(|core| core.hosts[host].ev.take()));
+        }
+        presence.entered = Entered::default();
+        self.guarded(|| drop(loops));
         self.tell_intrusion();
         self.over.store(true, Ordering::Release);
         self.core(|core| {
@@ -91,7 +84,7 @@ impl World {
     }
 
     /// Drops every live task, in creation order.
-    fn drop_tasks(&self) {
+    fn drop_tasks(&self, entered: &mut Entered) {
         self.refuse();
         let live = self.core(|core| {
             while let Some(ready) = core.pop_any() {
@@ -101,7 +94,6 @@ impl World {
             }
             core.tasks.in_creation_order()
         });
-        let mut entered = Entered::default();
         let mut woken = BTreeMap::new();
         for (id, waker) in live {
             // A task is reached through its waker, which puts it among the late ones unless it

@@ -260,14 +260,12 @@ impl World {
     /// ready or a verdict falls.
     pub(crate) fn drive(
         self: &Arc<Self>,
+        presence: &mut Presence,
         host: u32,
         name: &str,
         site: &'static Location<'static>,
         root: Pin<&mut dyn Future<Output = ()>>,
     ) -> Drive {
-        let _gate = interpose::enter(self.clone());
-        let _quiet = panics::Quiet::begin();
-        let _outside = OutsideTasks::begin();
         let root_meta = self.core(|core| {
             let meta = core.admit(host, Some(name), site);
             core.root = Some(meta);
@@ -279,11 +277,11 @@ impl World {
             waker: Waker::from(self.clone()),
             future: root,
         };
-        let mut entered = Entered::default();
+        let entered = &mut presence.entered;
         let mut wakes = Vec::new();
         let end = loop {
             // A destructor or waker that panics unwinds to here; all else is caught closer.
-            let turns = AssertUnwindSafe(|| self.turns(&mut root, &mut entered, &mut wakes));
+            let turns = AssertUnwindSafe(|| self.turns(&mut root, entered, &mut wakes));
             match catch_unwind(turns) {
                 Ok(end) => break end,
                 Err(payload) => self.panicked(VerdictKind::Unread, &*payload),
@@ -299,13 +297,19 @@ impl World {
 
     /// Runs `f` in the world but outside any task, as `drive` would; for what the test's body
     /// leaves behind.
-    pub(crate) fn inside(self: &Arc<Self>, host: u32, f: impl FnOnce()) {
-        let _gate = interpose::enter(self.clone());
-        let _quiet = panics::Quiet::begin();
-        let _outside = OutsideTasks::begin();
-        let mut entered = Entered::default();
-        entered.host(self, host);
+    pub(crate) fn inside(&self, presence: &mut Presence, host: u32, f: impl FnOnce()) {
+        presence.entered.host(self, host);
         self.guarded(f);
+    }
+
+    /// Comes into the world with this thread, to drive it or to end it.
+    pub(crate) fn visit(self: &Arc<Self>) -> Presence {
+        Presence {
+            entered: Entered::default(),
+            _outside: OutsideTasks::begin(),
+            _quiet: panics::Quiet::begin(),
+            _gate: interpose::enter(self.clone()),
+        }
     }
 
     /// The world's clock; readable while the core is open, and from any thread.
@@ -450,6 +454,16 @@ struct Root<'a> {
     meta: TaskMeta,
     waker: Waker,
     future: Pin<&'a mut dyn Future<Output = ()>>,
+}
+
+/// A thread's presence in a world: its libc calls and its panics are the world's, and the task
+/// around it, if there is one, is not current.
+pub(crate) struct Presence {
+    // Left in this order: the loop first, libc's calls last.
+    entered: Entered,
+    _outside: OutsideTasks,
+    _quiet: panics::Quiet,
+    _gate: interpose::Entered,
 }
 
 /// The host whose loop this thread has entered.
