@@ -9,6 +9,7 @@ use std::io;
 use std::net::{IpAddr, Shutdown, SocketAddr};
 use std::panic::Location;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Poll, Waker};
 use std::time::SystemTime;
 
@@ -16,7 +17,7 @@ pub use crate::callback::Driver;
 pub use crate::context::{
     EnterGuard, OutsideTasks, Polled, as_task, current_task, drop_task, run_task,
 };
-use crate::handle::Inner;
+use crate::handle::{Inner, Shared};
 pub use crate::task::CancelPlace;
 use crate::time::Instant;
 use crate::{Closed, Description, ErrorContext, EventLoop, TaskId};
@@ -36,7 +37,7 @@ pub(crate) struct Head {
 /// A loop that is not tokio's: one word in every task and timer, where its `Arc<dyn Backend>`
 /// would be two.
 #[derive(Clone)]
-pub(crate) struct BackendLoop(EventLoop);
+pub(crate) struct BackendLoop(Arc<Shared>);
 
 /// Who a task is; the backend says so in [`Backend::admit`].
 #[derive(Clone, Copy, Debug)]
@@ -172,12 +173,12 @@ impl BackendLoop {
     #[inline]
     pub(crate) fn of_other(ev: &EventLoop) -> Self {
         debug_assert!(ev.backend().is_some(), "a loop of tokio's has no backend");
-        Self(ev.clone())
+        Self(ev.shared.clone())
     }
 
     #[inline]
     pub(crate) fn backend(&self) -> &dyn Backend {
-        match &self.0.shared.inner {
+        match &self.0.inner {
             Inner::Other(backend) => &**backend,
             Inner::Tokio(_) => unreachable!("`of_other` was told so"),
         }
@@ -185,6 +186,6 @@ impl BackendLoop {
 
     #[inline]
     pub(crate) fn is(&self, ev: &EventLoop) -> bool {
-        self.0.same_loop(ev)
+        Arc::ptr_eq(&self.0, &ev.shared)
     }
 }

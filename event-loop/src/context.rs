@@ -47,7 +47,8 @@ thread_local! {
 /// The loop this thread has entered: inside a task, a callback, a `run_*` call, or an
 /// [`EventLoop::enter`] guard.
 ///
-/// It never creates a loop, and a closed loop is not current.
+/// It never creates a loop, and a closed loop is not current. The handle does not keep the loop
+/// open.
 ///
 /// # Errors
 /// [`NoCurrentLoop`] if there is none.

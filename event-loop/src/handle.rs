@@ -3,7 +3,7 @@
 use std::fmt;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -21,9 +21,25 @@ use crate::{CallHandle, Closed, Description, ErrorContext};
 ///
 /// Where a loop comes from is the factory's business ([`production`](crate::production) here, the
 /// simulator's under test); what can be done with it is the same everywhere.
-#[derive(Clone)]
+///
+/// The handle a factory returns owns its loop, and so do its clones: when the last of them goes,
+/// the loop is closed as [`close`](Self::close) does it, or at the end of the run under way. What
+/// the loop itself hands out owns nothing: [`current`](crate::current), the argument of a main
+/// function or of an exception handler, and their clones. A task or callback that captures an
+/// owning handle of its own loop keeps that loop open; let it ask for
+/// [`current`](crate::current) instead, or give it an [`unowned`](Self::unowned) handle.
+///
+/// ```
+/// use event_loop::{production, LoopConfig};
+///
+/// let ev = production::current_thread(LoopConfig::default()).unwrap();
+/// let stuck = ev.spawn(std::future::pending::<()>());
+/// drop(ev);
+/// assert!(stuck.is_finished(), "dropped with its loop");
+/// ```
 pub struct EventLoop {
     pub(crate) shared: Arc<Shared>,
+    owns: bool,
 }
 
 pub(crate) struct Shared {
@@ -31,6 +47,8 @@ pub(crate) struct Shared {
     pub(crate) callbacks: Mutex<CallbackQueue>,
     pub(crate) life: Mutex<Life>,
     pub(crate) closed: AtomicBool,
+    /// How many handles own the loop.
+    owners: AtomicUsize,
     /// `None` once the loop is closed.
     exception_handler: Mutex<Option<HandlerSlot>>,
 }
@@ -48,9 +66,28 @@ impl EventLoop {
                 callbacks: Mutex::default(),
                 life: Mutex::default(),
                 closed: AtomicBool::new(false),
+                owners: AtomicUsize::new(1),
                 exception_handler: Mutex::new(Some(HandlerSlot::default())),
             }),
+            owns: true,
         }
+    }
+
+    /// A handle that does not keep the loop open, for what the loop itself keeps.
+    #[must_use]
+    pub fn unowned(&self) -> Self {
+        Self::unowned_of(self.shared.clone())
+    }
+
+    pub(crate) fn unowned_of(shared: Arc<Shared>) -> Self {
+        Self {
+            shared,
+            owns: false,
+        }
+    }
+
+    pub(crate) fn has_owner(&self) -> bool {
+        self.shared.owners.load(Ordering::Acquire) > 0
     }
 
     /// A loop on another backend than tokio.
@@ -165,10 +202,11 @@ impl EventLoop {
         task::spawn_on(self, None, Location::caller(), future)
     }
 
-    /// Makes this the thread's current loop until the guard is dropped.
+    /// Makes this the thread's current loop until the guard is dropped, which does not keep the
+    /// loop open.
     #[must_use]
     pub fn enter(&self) -> EnterGuard {
-        EnterGuard::new(self.clone())
+        EnterGuard::new(self.unowned())
     }
 
     /// What is in force in this loop.
@@ -180,9 +218,11 @@ impl EventLoop {
         }
     }
 
-    /// Who is told of errors that nobody awaits, from now on. A loop that is closed drops its
-    /// handler once no panic is left that somebody could still read. `None` restores the default: in production a line on standard error, under
-    /// test the failure of the run.
+    /// Who is told of errors that nobody awaits, from now on. `None` restores the default: in
+    /// production a line on standard error, under test the failure of the run.
+    ///
+    /// A loop that is closed drops its handler once no panic is left that somebody could still
+    /// read.
     pub fn set_exception_handler<H>(&self, handler: Option<H>)
     where
         H: Fn(&EventLoop, &ErrorContext) + Send + Sync + 'static,
@@ -211,7 +251,7 @@ impl EventLoop {
         let Some(handler) = slot.and_then(|slot| slot.get()) else {
             return self.default_exception_handler(context);
         };
-        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| handler(self, context))) {
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| handler(&self.unowned(), context))) {
             self.default_exception_handler(context);
             self.default_exception_handler(&ErrorContext::new(
                 self,
@@ -258,7 +298,7 @@ impl EventLoop {
         // A loop inside a world is run by the world, not by a `run_*` call: its callbacks get a
         // driver of their own the first time there are any.
         if let (true, Inner::Other(backend)) = (adopt, &self.shared.inner) {
-            backend.adopt_driver(Driver::new(self.clone()));
+            backend.adopt_driver(Driver::new(self.unowned()));
         }
         Ok(CallHandle::new(self, call))
     }
@@ -290,6 +330,27 @@ impl EventLoop {
     #[must_use]
     pub fn same_loop(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.shared, &other.shared)
+    }
+}
+
+impl Clone for EventLoop {
+    fn clone(&self) -> Self {
+        if self.owns {
+            // As with a reference count: who clones holds one already.
+            self.shared.owners.fetch_add(1, Ordering::Relaxed);
+        }
+        Self {
+            shared: self.shared.clone(),
+            owns: self.owns,
+        }
+    }
+}
+
+impl Drop for EventLoop {
+    fn drop(&mut self) {
+        if self.owns && self.shared.owners.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.close_unless_running();
+        }
     }
 }
 

@@ -98,6 +98,13 @@ impl EventLoop {
         Ok(())
     }
 
+    /// The last owner is gone. While somebody else runs the loop, the end of the run sees to it.
+    pub(crate) fn close_unless_running(&self) {
+        if self.life().running.is_none() {
+            self.close_now();
+        }
+    }
+
     /// Closes the loop whether or not it runs: the end of a world.
     #[doc(hidden)]
     pub fn close_now(&self) {
@@ -202,7 +209,7 @@ impl Run<'_> {
         let mut value = None;
         {
             let mut root = pin!(root);
-            let mut driver = Driver::new(self.ev.clone());
+            let mut driver = Driver::new(self.ev.unowned());
             let value = &mut value;
             // Callbacks first, then the root: what a callback completes is seen in its own
             // iteration, and a `stop` in that iteration does not hide it.
@@ -235,5 +242,8 @@ impl Drop for Run<'_> {
         self.ev.life().running = None;
         let driver = self.ev.callbacks().detach_driver();
         drop(driver);
+        if !self.ev.has_owner() {
+            self.ev.close_unless_running();
+        }
     }
 }

@@ -90,7 +90,9 @@ impl Runner {
         F: Future<Output = Result<(), E>> + Send + 'static,
         E: fmt::Debug + Send + 'static,
     {
-        let outcome = self.event_loop().and_then(|ev| self.run(main(ev)));
+        let outcome = self
+            .event_loop()
+            .and_then(|ev| self.run(main(ev.unowned())));
         match outcome {
             Ok(Ok(())) => ExitCode::SUCCESS,
             Ok(Err(error)) => {

@@ -121,7 +121,7 @@ impl TokioLoop {
             return Err(Closed);
         }
         let serial = self.tasks.fetch_add(1, Ordering::Relaxed) + 1;
-        let task = Arc::new(TokioTask::new(ev.clone(), serial, name, site));
+        let task = Arc::new(TokioTask::new(ev.unowned(), serial, name, site));
         Ok(TokioTaskHandle::spawn(&self.handle, task, future))
     }
 

@@ -180,7 +180,7 @@ impl World {
             core.hosts.push(Host {
                 name: name.into(),
                 net: None,
-                ev: Some(ev.clone()),
+                ev: Some(ev.unowned()),
             });
         });
         (index, ev)

@@ -1,0 +1,10 @@
+//! The loop's interface beside its running: owners, tasks under way, errors, configuration.
+
+#[allow(dead_code, reason = "the contract needs more of it")]
+#[path = "../contract/backends.rs"]
+mod backends;
+#[allow(dead_code, reason = "the contract needs more of it")]
+#[path = "../contract/log.rs"]
+mod log;
+
+mod owners;
