@@ -1,5 +1,6 @@
 //! The loops that a clause is run on.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -18,17 +19,19 @@ pub(crate) enum Backend {
     Simulated { profile: Profile, seed: u64 },
 }
 
-/// Which loops promise a clause.
+/// Which loops something is run on.
 #[derive(Clone, Copy)]
 pub(crate) enum Backends {
     Everywhere,
     Production,
     Simulated,
+    Those(fn(Backend) -> bool),
 }
 
 impl Backend {
     /// What a runner takes.
     pub(crate) fn factory(self) -> Result<EventLoop, LoopError> {
+        MADE.with_borrow_mut(|made| made.push(self));
         match self {
             Self::CurrentThread => production::current_thread(LoopConfig::default()),
             Self::MultiThread => production::multi_thread(LoopConfig::default().worker_threads(2)),
@@ -36,9 +39,27 @@ impl Backend {
         }
     }
 
+    /// A fresh loop that polls no two tasks at once.
+    pub(crate) fn with_one_worker(self) -> EventLoop {
+        if self != Self::MultiThread {
+            return self.make();
+        }
+        MADE.with_borrow_mut(|made| made.push(self));
+        let one = LoopConfig::default().worker_threads(1);
+        production::multi_thread(one).expect("a loop can be made")
+    }
+
     /// A fresh loop.
     pub(crate) fn make(self) -> EventLoop {
         self.factory().expect("a loop can be made")
+    }
+
+    /// The profile, in simulation.
+    pub(crate) fn profile(self) -> Option<Profile> {
+        match self {
+            Self::Simulated { profile, .. } => Some(profile),
+            Self::CurrentThread | Self::MultiThread => None,
+        }
     }
 
     pub(crate) fn is_simulated(self) -> bool {
@@ -69,17 +90,33 @@ impl fmt::Display for Backend {
 }
 
 impl Backends {
-    fn list(self) -> Vec<Backend> {
+    pub(crate) fn list(self) -> Vec<Backend> {
         let production = [Backend::CurrentThread, Backend::MultiThread];
         let simulated = Profile::ALL
             .into_iter()
             .flat_map(|profile| (0..SEEDS).map(move |seed| Backend::Simulated { profile, seed }));
+        let all = production.into_iter().chain(simulated);
+        all.filter(|backend| self.includes(*backend)).collect()
+    }
+
+    pub(crate) fn includes(self, backend: Backend) -> bool {
         match self {
-            Self::Everywhere => production.into_iter().chain(simulated).collect(),
-            Self::Production => production.to_vec(),
-            Self::Simulated => simulated.collect(),
+            Self::Everywhere => true,
+            Self::Production => !backend.is_simulated(),
+            Self::Simulated => backend.is_simulated(),
+            Self::Those(which) => which(backend),
         }
     }
+}
+
+thread_local! {
+    /// The loops that were made on this thread.
+    static MADE: RefCell<Vec<Backend>> = const { RefCell::new(Vec::new()) };
+}
+
+/// How many loops of a backend this thread has made.
+pub(crate) fn made(backend: Backend) -> usize {
+    MADE.with_borrow(|made| made.iter().filter(|made| **made == backend).count())
 }
 
 /// Runs a clause on each of `backends`, and fails with the list of those that break it.

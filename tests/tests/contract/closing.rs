@@ -15,11 +15,30 @@ use futures::channel::oneshot;
 use insta::assert_snapshot;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::backends::Backends::{Everywhere, Production, Simulated};
-use crate::backends::{Backend, on};
+use crate::backends::Backend;
+use crate::clause::Reach::{Everywhere, Production, Simulated, WorldsOwn};
+use crate::clause::clauses;
 use crate::log::{Log, OnDrop};
 
 const TICK: Duration = Duration::from_millis(1);
+
+clauses! {
+    K9 {
+        closing_drops_every_pending_future: Everywhere,
+        closing_a_world_drops_them_in_creation_order: Simulated("tokio's order is its own"),
+        the_last_handle_closes_the_loop: Production(
+            "tasks and world hold their loop: it lives until it is closed",
+        ),
+        a_handle_outlives_its_loop: Everywhere,
+        a_tasks_destructor_is_refused_whatever_it_asks_of_a_closing_loop: Everywhere,
+        a_callbacks_destructor_is_refused_whatever_it_asks_of_a_closing_loop: Everywhere,
+        destructors_may_wake_and_be_woken: Everywhere,
+        a_socket_that_outlives_its_loop_errs_and_never_panics: Everywhere,
+        a_panic_in_a_destructor_of_a_closing_loop_does_not_keep_the_others: Everywhere,
+        a_waker_may_be_kept_beyond_the_end: Everywhere,
+        a_world_that_ended_by_a_verdict_is_closed_like_any_other: WorldsOwn,
+    }
+}
 
 /// Ten tasks, some of which never get to their first poll, on a loop that is then closed; and who
 /// dropped which.
@@ -47,71 +66,57 @@ fn close_with_ten(backend: Backend) -> Vec<(u64, thread::ThreadId)> {
     log.take()
 }
 
-#[test]
-fn closing_drops_every_pending_future() {
-    on(Everywhere, |backend| {
-        let mut dropped = close_with_ten(backend);
-        // A multi-thread loop's tasks may also be dropped by its workers.
-        if backend != Backend::MultiThread {
-            let here = thread::current().id();
-            assert!(dropped.iter().all(|(_, by)| *by == here));
-        }
-        dropped.sort_unstable_by_key(|(n, _)| *n);
-        let dropped: Vec<_> = dropped.into_iter().map(|(n, _)| n).collect();
-        assert_eq!(dropped, (0..10).collect::<Vec<_>>());
-    });
+fn closing_drops_every_pending_future(backend: Backend) {
+    let mut dropped = close_with_ten(backend);
+    // A multi-thread loop's tasks may also be dropped by its workers.
+    if backend != Backend::MultiThread {
+        let here = thread::current().id();
+        assert!(dropped.iter().all(|(_, by)| *by == here));
+    }
+    dropped.sort_unstable_by_key(|(n, _)| *n);
+    let dropped: Vec<_> = dropped.into_iter().map(|(n, _)| n).collect();
+    assert_eq!(dropped, (0..10).collect::<Vec<_>>());
 }
 
-// Tokio's order is its own.
-#[test]
-fn closing_a_world_drops_them_in_creation_order() {
-    on(Simulated, |backend| {
-        let dropped = close_with_ten(backend).into_iter().map(|(n, _)| n);
-        assert_eq!(dropped.collect::<Vec<_>>(), (0..10).collect::<Vec<_>>());
-    });
+fn closing_a_world_drops_them_in_creation_order(backend: Backend) {
+    let dropped = close_with_ten(backend).into_iter().map(|(n, _)| n);
+    assert_eq!(dropped.collect::<Vec<_>>(), (0..10).collect::<Vec<_>>());
 }
 
-// A world keeps a handle of its own, and lives until it is closed.
-#[test]
-fn the_last_handle_closes_the_loop() {
-    on(Production, |backend| {
-        let log = Log::new();
-        let ev = backend.make();
-        let dropped = log.clone();
-        let held = OnDrop::new(move || dropped.note("dropped"));
-        let again = ev.clone();
-        ev.call_soon(move || drop(held)).unwrap();
-        drop(ev);
-        assert_eq!(log.take().len(), 0);
-        drop(again);
-        assert_eq!(log.take(), ["dropped"]);
-    });
+fn the_last_handle_closes_the_loop(backend: Backend) {
+    let log = Log::new();
+    let ev = backend.make();
+    let dropped = log.clone();
+    let held = OnDrop::new(move || dropped.note("dropped"));
+    let again = ev.clone();
+    ev.call_soon(move || drop(held)).unwrap();
+    drop(ev);
+    assert_eq!(log.take().len(), 0);
+    drop(again);
+    assert_eq!(log.take(), ["dropped"]);
 }
 
-#[test]
-fn a_handle_outlives_its_loop() {
-    on(Everywhere, |backend| {
-        let ev = backend.make();
-        let stuck = ev.spawn(pending::<()>());
-        let done = ev.spawn(async { 7 });
-        ev.run_until_complete(async { sleep(2 * TICK).await })
-            .unwrap();
-        ev.close().unwrap();
-        stuck.request_cancel();
-        stuck.abort();
-        assert!(stuck.is_finished() && done.is_finished());
-        let late = ev.spawn(async { 7 });
-        let other = backend.make();
-        other
-            .run_until_complete(async move {
-                assert!(stuck.await.unwrap_err().is_aborted());
-                assert_eq!(done.await.unwrap(), 7);
-                let late = late.await.unwrap_err();
-                assert!(late.is_closed());
-                assert_snapshot!(late, @"the task never started: Event loop is closed");
-            })
-            .unwrap();
-    });
+fn a_handle_outlives_its_loop(backend: Backend) {
+    let ev = backend.make();
+    let stuck = ev.spawn(pending::<()>());
+    let done = ev.spawn(async { 7 });
+    ev.run_until_complete(async { sleep(2 * TICK).await })
+        .unwrap();
+    ev.close().unwrap();
+    stuck.request_cancel();
+    stuck.abort();
+    assert!(stuck.is_finished() && done.is_finished());
+    let late = ev.spawn(async { 7 });
+    let other = backend.make();
+    other
+        .run_until_complete(async move {
+            assert!(stuck.await.unwrap_err().is_aborted());
+            assert_eq!(done.await.unwrap(), 7);
+            let late = late.await.unwrap_err();
+            assert!(late.is_closed());
+            assert_snapshot!(late, @"the task never started: Event loop is closed");
+        })
+        .unwrap();
 }
 
 /// Everything that a destructor might try on a loop that is closing, from wherever it stands.
@@ -160,101 +165,89 @@ fn watched(backend: Backend) -> (EventLoop, Log<String>) {
     (ev, reports)
 }
 
-#[test]
-fn a_tasks_destructor_is_refused_whatever_it_asks_of_a_closing_loop() {
-    on(Everywhere, |backend| {
-        let (ev, reports) = watched(backend);
-        let log = Log::new();
-        for polled in [true, false] {
-            let (here, noted) = (ev.clone(), log.clone());
-            let held = OnDrop::new(move || noted.note(try_everything(&here)));
-            ev.spawn(async move {
-                let _held = held;
-                pending::<()>().await;
-            })
-            .detach();
-            if polled {
-                ev.run_until_complete(async { sleep(2 * TICK).await })
-                    .unwrap();
-            }
-        }
-        ev.close().unwrap();
-        assert_eq!(reports.take(), [""; 0]);
-        assert_eq!(log.take(), [[""; 0]; 2]);
-    });
-}
-
-#[test]
-fn a_callbacks_destructor_is_refused_whatever_it_asks_of_a_closing_loop() {
-    on(Everywhere, |backend| {
-        let (ev, reports) = watched(backend);
-        let log = Log::new();
-        let hold = || {
-            let (here, noted) = (ev.clone(), log.clone());
-            let held = OnDrop::new(move || noted.note(try_everything(&here)));
-            move || drop(held)
-        };
-        ev.call_soon(hold()).unwrap();
-        ev.call_later(Duration::from_hours(1), hold()).unwrap();
-        ev.close().unwrap();
-        assert_eq!(reports.take(), [""; 0]);
-        assert_eq!(log.take(), [[""; 0]; 2]);
-    });
-}
-
-#[test]
-fn destructors_may_wake_and_be_woken() {
-    on(Everywhere, |backend| {
-        let (ev, reports) = watched(backend);
-        let log = Log::new();
-        let mut previous = None;
-        for n in 0..10 {
-            let (sender, receiver) = oneshot::channel::<()>();
-            let (wakes, noted) = (previous.replace(sender), log.clone());
-            ev.spawn(async move {
-                let _held = OnDrop::new(move || {
-                    drop(wakes);
-                    noted.note(n);
-                });
-                let _ = receiver.await;
-                pending::<()>().await;
-            })
-            .detach();
-        }
-        ev.run_until_complete(async { sleep(2 * TICK).await })
-            .unwrap();
-        ev.close().unwrap();
-        drop(previous);
-        assert_eq!((reports.take(), log.take().len()), (vec![], 10));
-    });
-}
-
-#[test]
-fn a_socket_that_outlives_its_loop_errs_and_never_panics() {
-    on(Everywhere, |backend| {
-        let (ev, reports) = watched(backend);
-        let sockets = ev.run_until_complete(async {
-            let listener = TcpListener::bind("127.0.0.1:0").await?;
-            let address = listener.local_addr()?;
-            let (client, accepted) = futures::join!(TcpStream::connect(address), listener.accept());
-            io::Result::Ok((listener, client?, accepted?.0))
-        });
-        let (listener, client, accepted) = sockets.unwrap().unwrap();
-        let in_task = OnDrop::new(move || use_socket(accepted));
+fn a_tasks_destructor_is_refused_whatever_it_asks_of_a_closing_loop(backend: Backend) {
+    let (ev, reports) = watched(backend);
+    let log = Log::new();
+    for polled in [true, false] {
+        let (here, noted) = (ev.clone(), log.clone());
+        let held = OnDrop::new(move || noted.note(try_everything(&here)));
         ev.spawn(async move {
-            let _held = in_task;
+            let _held = held;
             pending::<()>().await;
         })
         .detach();
-        ev.run_until_complete(async { sleep(2 * TICK).await })
-            .unwrap();
-        ev.close().unwrap();
-        use_socket(client);
-        // A connection that was waiting when the loop closed may still be accepted.
-        let _ = poll_once(listener.accept());
-        drop(listener);
-        assert_eq!(reports.take(), [""; 0]);
+        if polled {
+            ev.run_until_complete(async { sleep(2 * TICK).await })
+                .unwrap();
+        }
+    }
+    ev.close().unwrap();
+    assert_eq!(reports.take(), [""; 0]);
+    assert_eq!(log.take(), [[""; 0]; 2]);
+}
+
+fn a_callbacks_destructor_is_refused_whatever_it_asks_of_a_closing_loop(backend: Backend) {
+    let (ev, reports) = watched(backend);
+    let log = Log::new();
+    let hold = || {
+        let (here, noted) = (ev.clone(), log.clone());
+        let held = OnDrop::new(move || noted.note(try_everything(&here)));
+        move || drop(held)
+    };
+    ev.call_soon(hold()).unwrap();
+    ev.call_later(Duration::from_hours(1), hold()).unwrap();
+    ev.close().unwrap();
+    assert_eq!(reports.take(), [""; 0]);
+    assert_eq!(log.take(), [[""; 0]; 2]);
+}
+
+fn destructors_may_wake_and_be_woken(backend: Backend) {
+    let (ev, reports) = watched(backend);
+    let log = Log::new();
+    let mut previous = None;
+    for n in 0..10 {
+        let (sender, receiver) = oneshot::channel::<()>();
+        let (wakes, noted) = (previous.replace(sender), log.clone());
+        ev.spawn(async move {
+            let _held = OnDrop::new(move || {
+                drop(wakes);
+                noted.note(n);
+            });
+            let _ = receiver.await;
+            pending::<()>().await;
+        })
+        .detach();
+    }
+    ev.run_until_complete(async { sleep(2 * TICK).await })
+        .unwrap();
+    ev.close().unwrap();
+    drop(previous);
+    assert_eq!((reports.take(), log.take().len()), (vec![], 10));
+}
+
+fn a_socket_that_outlives_its_loop_errs_and_never_panics(backend: Backend) {
+    let (ev, reports) = watched(backend);
+    let sockets = ev.run_until_complete(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let address = listener.local_addr()?;
+        let (client, accepted) = futures::join!(TcpStream::connect(address), listener.accept());
+        io::Result::Ok((listener, client?, accepted?.0))
     });
+    let (listener, client, accepted) = sockets.unwrap().unwrap();
+    let in_task = OnDrop::new(move || use_socket(accepted));
+    ev.spawn(async move {
+        let _held = in_task;
+        pending::<()>().await;
+    })
+    .detach();
+    ev.run_until_complete(async { sleep(2 * TICK).await })
+        .unwrap();
+    ev.close().unwrap();
+    use_socket(client);
+    // A connection that was waiting when the loop closed may still be accepted.
+    let _ = poll_once(listener.accept());
+    drop(listener);
+    assert_eq!(reports.take(), [""; 0]);
 }
 
 /// Polls a read, a write and a shutdown: errors, bytes or nothing, but no panic.
@@ -265,71 +258,62 @@ fn use_socket(mut stream: TcpStream) {
     let _ = poll_once(stream.shutdown());
 }
 
-#[test]
-fn a_panic_in_a_destructor_of_a_closing_loop_does_not_keep_the_others() {
-    on(Everywhere, |backend| {
-        let (ev, reports) = watched(backend);
-        let log = Log::new();
-        for n in 0..4 {
-            let noted = log.clone();
-            let held = OnDrop::new(move || {
-                noted.note(n);
-                assert!(n != 1, "in a destructor");
-            });
-            ev.spawn(async move {
-                let _held = held;
-                pending::<()>().await;
-            })
-            .detach();
-        }
-        ev.run_until_complete(async { sleep(2 * TICK).await })
-            .unwrap();
-        ev.close().unwrap();
-        let mut dropped = log.take();
-        dropped.sort_unstable();
-        assert_eq!(dropped, [0, 1, 2, 3]);
-        let reports = reports.take();
-        assert_eq!(reports.len(), 1);
-        assert!(reports[0].contains("in a destructor"), "{reports:?}");
-    });
+fn a_panic_in_a_destructor_of_a_closing_loop_does_not_keep_the_others(backend: Backend) {
+    let (ev, reports) = watched(backend);
+    let log = Log::new();
+    for n in 0..4 {
+        let noted = log.clone();
+        let held = OnDrop::new(move || {
+            noted.note(n);
+            assert!(n != 1, "in a destructor");
+        });
+        ev.spawn(async move {
+            let _held = held;
+            pending::<()>().await;
+        })
+        .detach();
+    }
+    ev.run_until_complete(async { sleep(2 * TICK).await })
+        .unwrap();
+    ev.close().unwrap();
+    let mut dropped = log.take();
+    dropped.sort_unstable();
+    assert_eq!(dropped, [0, 1, 2, 3]);
+    let reports = reports.take();
+    assert_eq!(reports.len(), 1);
+    assert!(reports[0].contains("in a destructor"), "{reports:?}");
 }
 
-#[test]
-fn a_waker_may_be_kept_beyond_the_end() {
-    on(Everywhere, |backend| {
-        let ev = backend.make();
-        let kept = std::sync::Arc::new(Mutex::new(Vec::new()));
-        let keep = kept.clone();
-        let waits = std::future::poll_fn(move |cx: &mut Context<'_>| {
-            keep.lock().unwrap().push(cx.waker().clone());
-            Poll::<()>::Pending
-        });
-        ev.spawn(waits).detach();
-        ev.run_until_complete(async { sleep(2 * TICK).await })
-            .unwrap();
-        ev.close().unwrap();
-        drop(ev);
-        let kept = std::mem::take(&mut *kept.lock().unwrap());
-        assert_eq!(kept.len(), 1);
-        kept.into_iter().for_each(Waker::wake);
+fn a_waker_may_be_kept_beyond_the_end(backend: Backend) {
+    let ev = backend.make();
+    let kept = std::sync::Arc::new(Mutex::new(Vec::new()));
+    let keep = kept.clone();
+    let waits = std::future::poll_fn(move |cx: &mut Context<'_>| {
+        keep.lock().unwrap().push(cx.waker().clone());
+        Poll::<()>::Pending
     });
+    ev.spawn(waits).detach();
+    ev.run_until_complete(async { sleep(2 * TICK).await })
+        .unwrap();
+    ev.close().unwrap();
+    drop(ev);
+    let kept = std::mem::take(&mut *kept.lock().unwrap());
+    assert_eq!(kept.len(), 1);
+    kept.into_iter().for_each(Waker::wake);
 }
 
 /// A future that is never polled to its end is dropped, not leaked, also if a world ended by a
 /// verdict.
-#[test]
-fn a_world_that_ended_by_a_verdict_is_closed_like_any_other() {
-    on(Simulated, |backend| {
-        let ev = backend.make();
-        let log = Log::new();
-        let held = OnDrop::new(log.noting("dropped"));
-        let future: Pin<Box<dyn Future<Output = ()> + Send>> = Box::pin(async move {
-            let _held = held;
-            pending::<()>().await;
-        });
-        let ended = ev.run_until_complete(future);
-        assert!(matches!(ended, Err(LoopError::WorldEnded(_))));
-        ev.close().unwrap();
-        assert_eq!(log.take(), ["dropped"]);
+fn a_world_that_ended_by_a_verdict_is_closed_like_any_other(backend: Backend) {
+    let ev = backend.make();
+    let log = Log::new();
+    let held = OnDrop::new(log.noting("dropped"));
+    let future: Pin<Box<dyn Future<Output = ()> + Send>> = Box::pin(async move {
+        let _held = held;
+        pending::<()>().await;
     });
+    let ended = ev.run_until_complete(future);
+    assert!(matches!(ended, Err(LoopError::WorldEnded(_))));
+    ev.close().unwrap();
+    assert_eq!(log.take(), ["dropped"]);
 }

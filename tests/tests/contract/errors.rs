@@ -6,9 +6,23 @@ use std::time::Duration;
 use event_loop::{ErrorContext, EventLoop, LoopError};
 use insta::assert_snapshot;
 
-use crate::backends::Backends::{Everywhere, Production, Simulated};
-use crate::backends::on;
+use crate::backends::Backend;
+use crate::clause::Reach::{Everywhere, Production, WorldsOwn};
+use crate::clause::clauses;
 use crate::log::{Log, sentence};
+
+clauses! {
+    E1 {
+        a_report_says_what_where_and_when: Everywhere,
+    }
+    E2 {
+        a_handler_is_replaced_at_once_even_from_within_itself: Everywhere,
+        a_handler_that_panics_does_not_stop_the_loop: Production(
+            "what reaches the default handler fails a run",
+        ),
+        without_a_handler_and_with_one_that_panics_a_world_fails: WorldsOwn,
+    }
+}
 
 type Handler = fn(&EventLoop, &ErrorContext);
 
@@ -17,87 +31,74 @@ fn iterate(ev: &EventLoop) -> Result<(), LoopError> {
     ev.run_forever()
 }
 
-#[test]
-fn a_report_says_what_where_and_when() {
-    on(Everywhere, |backend| {
-        let ev = backend.make();
-        let reports = Log::new();
-        let told = reports.clone();
-        ev.set_exception_handler(Some(move |ev: &EventLoop, context: &ErrorContext| {
-            told.note((ev.clone(), context.clone()));
-        }));
-        ev.run_until_complete(async { event_loop::time::sleep(Duration::from_millis(2)).await })
-            .unwrap();
-        let before = ev.now();
-        let line = line!() + 1;
-        ev.call_soon(|| std::panic::panic_any(7)).unwrap();
-        iterate(&ev).unwrap();
-        let [(teller, report)] = &reports.take()[..] else {
-            panic!("one report");
-        };
-        assert!(teller.same_loop(&ev));
-        assert!((before..=ev.now()).contains(&report.at));
-        assert_eq!(report.created_at.unwrap().line(), line);
-        assert_eq!((report.task, &report.task_name), (None, &None));
-        assert_snapshot!(sentence(report), @"Exception in callback: a panic whose payload is not text (created at [site])");
-    });
+fn a_report_says_what_where_and_when(backend: Backend) {
+    let ev = backend.make();
+    let reports = Log::new();
+    let told = reports.clone();
+    ev.set_exception_handler(Some(move |ev: &EventLoop, context: &ErrorContext| {
+        told.note((ev.clone(), context.clone()));
+    }));
+    ev.run_until_complete(async { event_loop::time::sleep(Duration::from_millis(2)).await })
+        .unwrap();
+    let before = ev.now();
+    let line = line!() + 1;
+    ev.call_soon(|| std::panic::panic_any(7)).unwrap();
+    iterate(&ev).unwrap();
+    let [(teller, report)] = &reports.take()[..] else {
+        panic!("one report");
+    };
+    assert!(teller.same_loop(&ev));
+    assert!((before..=ev.now()).contains(&report.at));
+    assert_eq!(report.created_at.unwrap().line(), line);
+    assert_eq!((report.task, &report.task_name), (None, &None));
+    assert_snapshot!(sentence(report), @"Exception in callback: a panic whose payload is not text (created at [site])");
 }
 
-#[test]
-fn a_handler_is_replaced_at_once_even_from_within_itself() {
-    on(Everywhere, |backend| {
-        let ev = backend.make();
-        let log = Log::new();
-        let (first, second) = (log.clone(), log.clone());
-        let held = Arc::new(());
-        let freed = Arc::downgrade(&held);
-        ev.set_exception_handler(Some(move |ev: &EventLoop, _: &ErrorContext| {
-            let _held = &held;
-            first.note("first");
-            let second = second.clone();
-            ev.set_exception_handler(Some(move |_: &EventLoop, _: &ErrorContext| {
-                second.note("second");
-            }));
+fn a_handler_is_replaced_at_once_even_from_within_itself(backend: Backend) {
+    let ev = backend.make();
+    let log = Log::new();
+    let (first, second) = (log.clone(), log.clone());
+    let held = Arc::new(());
+    let freed = Arc::downgrade(&held);
+    ev.set_exception_handler(Some(move |ev: &EventLoop, _: &ErrorContext| {
+        let _held = &held;
+        first.note("first");
+        let second = second.clone();
+        ev.set_exception_handler(Some(move |_: &EventLoop, _: &ErrorContext| {
+            second.note("second");
         }));
-        for _ in 0..2 {
-            ev.call_soon(|| panic!("boom")).unwrap();
-        }
-        iterate(&ev).unwrap();
-        assert_eq!(log.take(), ["first", "second"]);
-        assert_eq!(freed.strong_count(), 0);
-    });
-}
-
-// By default a world fails: see below.
-#[test]
-fn a_handler_that_panics_does_not_stop_the_loop() {
-    on(Production, |backend| {
-        let ev = backend.make();
-        let log = Log::new();
-        ev.set_exception_handler(Some((|_, _| panic!("in the handler")) as Handler));
+    }));
+    for _ in 0..2 {
         ev.call_soon(|| panic!("boom")).unwrap();
-        ev.call_soon(log.noting("behind")).unwrap();
-        iterate(&ev).unwrap();
-        ev.spawn(async { panic!("unread") as () }).detach();
-        ev.run_until_complete(async { event_loop::time::sleep(Duration::from_millis(5)).await })
-            .unwrap();
-        assert_eq!(log.take(), ["behind"]);
-    });
+    }
+    iterate(&ev).unwrap();
+    assert_eq!(log.take(), ["first", "second"]);
+    assert_eq!(freed.strong_count(), 0);
 }
 
-#[test]
-fn without_a_handler_and_with_one_that_panics_a_world_fails() {
-    on(Simulated, |backend| {
-        let handlers = [None, Some((|_, _| panic!("in the handler")) as Handler)];
-        for handler in handlers {
-            let ev = backend.make();
-            ev.set_exception_handler(handler);
-            ev.call_soon(|| panic!("boom")).unwrap();
-            let Err(LoopError::WorldEnded(text)) = iterate(&ev).and_then(|()| iterate(&ev)) else {
-                panic!("the world goes on");
-            };
-            let (why, _) = text.split_once(" (").unwrap();
-            assert_snapshot!(why, @"unread failure: Exception in callback: boom");
-        }
-    });
+fn a_handler_that_panics_does_not_stop_the_loop(backend: Backend) {
+    let ev = backend.make();
+    let log = Log::new();
+    ev.set_exception_handler(Some((|_, _| panic!("in the handler")) as Handler));
+    ev.call_soon(|| panic!("boom")).unwrap();
+    ev.call_soon(log.noting("behind")).unwrap();
+    iterate(&ev).unwrap();
+    ev.spawn(async { panic!("unread") as () }).detach();
+    ev.run_until_complete(async { event_loop::time::sleep(Duration::from_millis(5)).await })
+        .unwrap();
+    assert_eq!(log.take(), ["behind"]);
+}
+
+fn without_a_handler_and_with_one_that_panics_a_world_fails(backend: Backend) {
+    let handlers = [None, Some((|_, _| panic!("in the handler")) as Handler)];
+    for handler in handlers {
+        let ev = backend.make();
+        ev.set_exception_handler(handler);
+        ev.call_soon(|| panic!("boom")).unwrap();
+        let Err(LoopError::WorldEnded(text)) = iterate(&ev).and_then(|()| iterate(&ev)) else {
+            panic!("the world goes on");
+        };
+        let (why, _) = text.split_once(" (").unwrap();
+        assert_snapshot!(why, @"unread failure: Exception in callback: boom");
+    }
 }

@@ -5,9 +5,25 @@ use std::time::Duration;
 use event_loop::{ErrorContext, EventLoop, LoopError, TaskHandle};
 use insta::assert_snapshot;
 
-use crate::backends::Backends::Everywhere;
-use crate::backends::{Backend, on};
+use crate::backends::Backend;
+use crate::clause::Reach::Everywhere;
+use crate::clause::clauses;
 use crate::log::{Log, OnDrop, sentence};
+
+clauses! {
+    L1 {
+        a_loop_does_not_run_inside_itself: Everywhere,
+        a_refusal_names_both_call_sites: Everywhere,
+        a_task_that_runs_beside_no_run_is_refused_too: Everywhere,
+    }
+    L2 {
+        a_loop_does_not_run_inside_another: Everywhere,
+    }
+    L3 {
+        a_loop_does_not_run_inside_itself: Everywhere,
+        a_loop_does_not_run_inside_another: Everywhere,
+    }
+}
 
 /// What a nested run came to; the loop it was tried on decides which of two refusals it is.
 type Refusals = Log<(&'static str, LoopError)>;
@@ -84,78 +100,64 @@ const PLACES: [&str; 7] = [
     "root",
 ];
 
-#[test]
-fn a_loop_does_not_run_inside_itself() {
-    on(Everywhere, |backend| {
-        let ev = backend.make();
-        let refusals = run_everywhere(&ev, &ev);
-        assert_eq!(places(&refusals), PLACES);
-        assert_eq!(refusals.len(), 3 * PLACES.len());
-        for (place, refusal) in refusals {
-            let LoopError::AlreadyRunning { outer, here } = refusal else {
-                panic!("{place}: {refusal:?}");
-            };
-            assert!(outer.file().ends_with("refusals.rs") && here.file().ends_with("refusals.rs"));
-            assert_snapshot!(sentence(refusal), @"This event loop is already running (run at [site], run again at [site]): await the future instead, or run it on a thread with a loop of its own, or move the blocking call to a blocking job");
-        }
-        ev.run_until_complete(async {})
-            .expect("the loop is as good as ever");
-    });
-}
-
-#[test]
-fn a_loop_does_not_run_inside_another() {
-    on(Everywhere, |backend| {
-        let (outer, inner) = (backend.make(), backend.make());
-        let refusals = run_everywhere(&outer, &inner);
-        assert_eq!(places(&refusals), PLACES);
-        assert_eq!(refusals.len(), 3 * PLACES.len());
-        for (_, refusal) in refusals {
-            assert_snapshot!(sentence(refusal), @"Cannot run the event loop while another loop is running (the other runs at [site], this one was to run at [site]): await the future instead, or run it on a thread with a loop of its own, or move the blocking call to a blocking job");
-        }
-        inner.run_until_complete(async {}).expect("its turn comes");
-    });
-}
-
-#[test]
-fn a_refusal_names_both_call_sites() {
-    on(Everywhere, |backend| {
-        let ev = backend.make();
-        let here = ev.clone();
-        let first = line!() + 1;
-        let second = ev.run_until_complete(async move { (line!(), here.run_forever()) });
-        let (second, refused) = second.unwrap();
-        let Err(LoopError::AlreadyRunning { outer, here }) = refused else {
-            panic!("{refused:?}");
+fn a_loop_does_not_run_inside_itself(backend: Backend) {
+    let ev = backend.make();
+    let refusals = run_everywhere(&ev, &ev);
+    assert_eq!(places(&refusals), PLACES);
+    assert_eq!(refusals.len(), 3 * PLACES.len());
+    for (place, refusal) in refusals {
+        let LoopError::AlreadyRunning { outer, here } = refusal else {
+            panic!("{place}: {refusal:?}");
         };
-        assert_eq!([outer.line(), here.line()], [first, second]);
-    });
+        assert!(outer.file().ends_with("refusals.rs") && here.file().ends_with("refusals.rs"));
+        assert_snapshot!(sentence(refusal), @"This event loop is already running (run at [site], run again at [site]): await the future instead, or run it on a thread with a loop of its own, or move the blocking call to a blocking job");
+    }
+    ev.run_until_complete(async {})
+        .expect("the loop is as good as ever");
 }
 
-// Between `run_*` calls the tasks of a multi-thread loop run beside them; those of the others
-// begin with the run.
-#[test]
-fn a_task_that_runs_beside_no_run_is_refused_too() {
-    on(Everywhere, |backend| {
-        let (ev, other) = (backend.make(), backend.make());
-        let here = ev.clone();
-        let task = ev.spawn(async move {
-            [
-                here.run_until_complete(async {}),
-                other.run_until_complete(async {}),
-            ]
-        });
-        beside_a_run(backend, &task);
-        let [own, another] = ev.run_until_complete(task).unwrap().unwrap();
-        assert!(
-            matches!(own, Err(LoopError::AlreadyRunning { .. })),
-            "{own:?}"
-        );
-        assert!(
-            matches!(another, Err(LoopError::AnotherLoopRunning { .. })),
-            "{another:?}"
-        );
+fn a_loop_does_not_run_inside_another(backend: Backend) {
+    let (outer, inner) = (backend.make(), backend.make());
+    let refusals = run_everywhere(&outer, &inner);
+    assert_eq!(places(&refusals), PLACES);
+    assert_eq!(refusals.len(), 3 * PLACES.len());
+    for (_, refusal) in refusals {
+        assert_snapshot!(sentence(refusal), @"Cannot run the event loop while another loop is running (the other runs at [site], this one was to run at [site]): await the future instead, or run it on a thread with a loop of its own, or move the blocking call to a blocking job");
+    }
+    inner.run_until_complete(async {}).expect("its turn comes");
+}
+
+fn a_refusal_names_both_call_sites(backend: Backend) {
+    let ev = backend.make();
+    let here = ev.clone();
+    let first = line!() + 1;
+    let second = ev.run_until_complete(async move { (line!(), here.run_forever()) });
+    let (second, refused) = second.unwrap();
+    let Err(LoopError::AlreadyRunning { outer, here }) = refused else {
+        panic!("{refused:?}");
+    };
+    assert_eq!([outer.line(), here.line()], [first, second]);
+}
+
+fn a_task_that_runs_beside_no_run_is_refused_too(backend: Backend) {
+    let (ev, other) = (backend.make(), backend.make());
+    let here = ev.clone();
+    let task = ev.spawn(async move {
+        [
+            here.run_until_complete(async {}),
+            other.run_until_complete(async {}),
+        ]
     });
+    beside_a_run(backend, &task);
+    let [own, another] = ev.run_until_complete(task).unwrap().unwrap();
+    assert!(
+        matches!(own, Err(LoopError::AlreadyRunning { .. })),
+        "{own:?}"
+    );
+    assert!(
+        matches!(another, Err(LoopError::AnotherLoopRunning { .. })),
+        "{another:?}"
+    );
 }
 
 /// Gives a multi-thread loop the time to poll the task with nobody running the loop.

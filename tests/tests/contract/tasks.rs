@@ -8,16 +8,55 @@ use std::time::Duration;
 
 use event_loop::time::{sleep, timeout};
 use event_loop::{
-    ErrorContext, EventLoop, LoopConfig, TaskError, cancelled, production, spawn, spawn_named,
+    ErrorContext, EventLoop, TaskError, cancelled, spawn, spawn_named,
     yield_now,
 };
 use insta::assert_snapshot;
 
-use crate::backends::Backends::{Everywhere, Simulated};
-use crate::backends::{Backend, on};
+use crate::backends::Backend;
+use crate::clause::Reach::{Everywhere, Simulated, WorldsOwn};
+use crate::clause::clauses;
 use crate::log::{Log, OnDrop, sentence};
 
 const TICK: Duration = Duration::from_millis(1);
+
+clauses! {
+    K1 {
+        a_task_aborted_before_its_first_poll_never_runs: Everywhere,
+        a_task_asked_to_finish_before_its_first_poll_sees_it_at_once: Everywhere,
+    }
+    K2 {
+        an_abort_after_the_end_leaves_the_result: Everywhere,
+        a_task_that_aborts_itself_ends_at_its_next_await_or_with_its_result: Everywhere,
+    }
+    K3 {
+        cleanup_may_await_after_a_request: Everywhere,
+        after_an_abort_only_destructors_run_at_the_await: Everywhere,
+        a_dropped_handle_detaches: Everywhere,
+    }
+    K4 {
+        a_panic_is_read_by_who_awaits_and_by_nobody_else: Everywhere,
+        a_panic_that_nobody_reads_goes_to_the_exception_handler: Everywhere,
+        a_panic_left_in_a_handle_is_told_of_however_late_the_handle_goes: Everywhere,
+        a_destructor_that_panics_ends_its_task_and_nothing_else: Everywhere,
+        a_destructor_that_panics_under_an_abort_goes_to_the_exception_handler: Everywhere,
+        a_value_that_nobody_takes_may_panic_when_it_is_dropped: Everywhere,
+    }
+    K6 {
+        a_timeout_of_zero_polls_the_value_first: Everywhere,
+        a_timeout_drops_what_lost: Everywhere,
+        a_value_at_the_very_instant_of_its_timeout_is_no_timeout: Simulated(
+            "two real timers may fire with a poll between them",
+        ),
+        an_elapsed_timeout_becomes_a_timed_out_io_error: Everywhere,
+    }
+    L8 {
+        a_loop_of_production_leaves_nothing_on_its_thread_for_the_next_world: WorldsOwn,
+    }
+    K8 {
+        ids_are_given_in_creation_order: Everywhere,
+    }
+}
 
 /// What the exception handler of a loop is told.
 fn reports(ev: &EventLoop) -> Log<ErrorContext> {
@@ -36,422 +75,358 @@ async fn until(mut happened: impl FnMut() -> bool) {
     }
 }
 
-#[test]
-fn a_task_aborted_before_its_first_poll_never_runs() {
-    on(Everywhere, |backend| {
-        // A second worker would poll the task before its abort.
-        let ev = match backend {
-            Backend::MultiThread => {
-                production::multi_thread(LoopConfig::default().worker_threads(1)).unwrap()
-            }
-            _ => backend.make(),
-        };
-        let (log, noted) = (Log::new(), Log::new());
-        let (started, dropped) = (log.clone(), noted.clone());
-        let held = OnDrop::new(move || dropped.note("dropped"));
-        let body = async move {
-            let _held = held;
-            started.note("started");
-        };
-        let error = ev.run_until_complete(async move {
-            let task = spawn(body);
-            task.abort();
-            task.await.unwrap_err()
+fn a_task_aborted_before_its_first_poll_never_runs(backend: Backend) {
+    // A second worker would poll the task before its abort.
+    let ev = backend.with_one_worker();
+    let (log, noted) = (Log::new(), Log::new());
+    let (started, dropped) = (log.clone(), noted.clone());
+    let held = OnDrop::new(move || dropped.note("dropped"));
+    let body = async move {
+        let _held = held;
+        started.note("started");
+    };
+    let error = ev.run_until_complete(async move {
+        let task = spawn(body);
+        task.abort();
+        task.await.unwrap_err()
+    });
+    let error = error.unwrap();
+    assert!(error.is_aborted() && !error.is_panic() && !error.is_closed());
+    assert_snapshot!(error, @"the task was aborted");
+    assert_eq!((log.take(), noted.take()), (vec![], vec!["dropped"]));
+}
+
+fn a_task_asked_to_finish_before_its_first_poll_sees_it_at_once(backend: Backend) {
+    let ev = backend.make();
+    let asked = ev.run_until_complete(async {
+        let (begin, begun) = futures::channel::oneshot::channel::<()>();
+        let task = spawn(async {
+            begun.await.unwrap();
+            let at_once = std::pin::pin!(cancelled());
+            futures::poll!(at_once).is_ready()
         });
-        let error = error.unwrap();
-        assert!(error.is_aborted() && !error.is_panic() && !error.is_closed());
-        assert_snapshot!(error, @"the task was aborted");
-        assert_eq!((log.take(), noted.take()), (vec![], vec!["dropped"]));
+        task.request_cancel();
+        begin.send(()).unwrap();
+        task.await.unwrap()
     });
+    assert_eq!(asked, Ok(true));
 }
 
-#[test]
-fn a_task_asked_to_finish_before_its_first_poll_sees_it_at_once() {
-    on(Everywhere, |backend| {
-        let ev = backend.make();
-        let asked = ev.run_until_complete(async {
-            let (begin, begun) = futures::channel::oneshot::channel::<()>();
-            let task = spawn(async {
-                begun.await.unwrap();
-                let at_once = std::pin::pin!(cancelled());
-                futures::poll!(at_once).is_ready()
-            });
-            task.request_cancel();
-            begin.send(()).unwrap();
-            task.await.unwrap()
-        });
-        assert_eq!(asked, Ok(true));
+fn an_abort_after_the_end_leaves_the_result(backend: Backend) {
+    let ev = backend.make();
+    let result = ev.run_until_complete(async {
+        let task = spawn(async { 7 });
+        until(|| task.is_finished()).await;
+        task.abort();
+        task.request_cancel();
+        task.await
     });
+    assert_eq!(result.unwrap().unwrap(), 7);
 }
 
-#[test]
-fn an_abort_after_the_end_leaves_the_result() {
-    on(Everywhere, |backend| {
-        let ev = backend.make();
-        let result = ev.run_until_complete(async {
-            let task = spawn(async { 7 });
-            until(|| task.is_finished()).await;
-            task.abort();
-            task.request_cancel();
-            task.await
-        });
-        assert_eq!(result.unwrap().unwrap(), 7);
-    });
-}
-
-// On a multi-thread loop the abort may come after the end.
-#[test]
-fn a_task_that_aborts_itself_ends_at_its_next_await_or_with_its_result() {
-    on(Everywhere, |backend| {
-        let ev = backend.make();
-        for awaits in [false, true] {
-            let result = ev.run_until_complete(async move {
-                let (give, own) = futures::channel::oneshot::channel();
-                let task = spawn(async move {
-                    let abort: Box<dyn FnOnce() + Send> = own.await.unwrap();
-                    abort();
-                    if awaits {
-                        pending::<()>().await;
-                    }
-                    7
-                });
-                let task = Arc::new(task);
-                let own = task.clone();
-                assert!(give.send(Box::new(move || own.abort())).is_ok());
-                until(|| task.is_finished()).await;
-                Arc::into_inner(task)
-                    .unwrap()
-                    .await
-                    .map_err(|e| e.is_aborted())
-            });
-            let expected = if awaits { Err(true) } else { Ok(7) };
-            assert_eq!(result, Ok(expected));
-        }
-    });
-}
-
-#[test]
-fn cleanup_may_await_after_a_request() {
-    on(Everywhere, |backend| {
-        let ev = backend.make();
-        let log = Log::new();
-        let noted = log.clone();
+fn a_task_that_aborts_itself_ends_at_its_next_await_or_with_its_result(backend: Backend) {
+    let ev = backend.make();
+    for awaits in [false, true] {
         let result = ev.run_until_complete(async move {
-            let flushed = noted.clone();
+            let (give, own) = futures::channel::oneshot::channel();
             let task = spawn(async move {
-                cancelled().await;
-                cancelled().await;
-                sleep(2 * TICK).await;
-                flushed.note("flushed");
-                "result"
-            });
-            sleep(TICK).await;
-            assert!(!task.is_finished());
-            task.request_cancel();
-            task.request_cancel();
-            noted.note("asked");
-            task.await.unwrap()
-        });
-        assert_eq!(result, Ok("result"));
-        assert_eq!(log.take(), ["asked", "flushed"]);
-    });
-}
-
-#[test]
-fn after_an_abort_only_destructors_run_at_the_await() {
-    on(Everywhere, |backend| {
-        let ev = backend.make();
-        let log = Log::new();
-        let noted = log.clone();
-        ev.run_until_complete(async move {
-            let (begin, begun) = futures::channel::oneshot::channel();
-            let (outer, inner, after) = (noted.clone(), noted.clone(), noted.clone());
-            let task = spawn(async move {
-                let _outer = OnDrop::new(move || outer.note("outer"));
-                let _inner = OnDrop::new(move || inner.note("inner"));
-                begin.send(()).unwrap();
-                cancelled().await;
-                after.note("never");
-            });
-            begun.await.unwrap();
-            task.abort();
-            let error = task.await.unwrap_err();
-            assert!(error.is_aborted());
-            noted.note("reported");
-        })
-        .unwrap();
-        assert_eq!(log.take(), ["inner", "outer", "reported"]);
-    });
-}
-
-#[test]
-fn a_dropped_handle_detaches() {
-    on(Everywhere, |backend| {
-        let ev = backend.make();
-        let done = Arc::new(AtomicBool::new(false));
-        let seen = done.clone();
-        ev.run_until_complete(async move {
-            let set = done.clone();
-            drop(spawn(async move {
-                sleep(TICK).await;
-                set.store(true, Ordering::Relaxed);
-            }));
-            until(|| done.load(Ordering::Relaxed)).await;
-        })
-        .unwrap();
-        assert!(seen.load(Ordering::Relaxed));
-    });
-}
-
-#[test]
-fn a_panic_is_read_by_who_awaits_and_by_nobody_else() {
-    on(Everywhere, |backend| {
-        let ev = backend.make();
-        let reports = reports(&ev);
-        let error = ev.run_until_complete(async {
-            let name = String::from("a task");
-            spawn(async move { panic!("of {name}") }).await.unwrap_err() as TaskError
-        });
-        let error = error.unwrap();
-        assert!(error.is_panic() && !error.is_aborted());
-        assert_snapshot!(error, @"the task panicked: of a task");
-        let payload = error.into_panic().unwrap();
-        assert_eq!(payload.downcast_ref::<String>().unwrap(), "of a task");
-        ev.close().unwrap();
-        assert_eq!(reports.take().len(), 0);
-    });
-}
-
-#[test]
-fn a_panic_that_nobody_reads_goes_to_the_exception_handler() {
-    on(Everywhere, |backend| {
-        let ev = backend.make();
-        let reports = reports(&ev);
-        let told = reports.clone();
-        let told = move || {
-            let report = told.take();
-            assert!(report.len() <= 1);
-            report.into_iter().next()
-        };
-        let (detached, dropped) = ev
-            .run_until_complete(async move {
-                let line = line!() + 1;
-                let task = spawn_named("careless", async { panic!("unread") as () });
-                let id = task.id().unwrap();
-                task.detach();
-                let mut detached = None;
-                until(|| {
-                    detached = told();
-                    detached.is_some()
-                })
-                .await;
-                let task = spawn(async { panic!("unread, too") as () });
-                until(|| task.is_finished()).await;
-                assert!(told().is_none(), "somebody may yet read it");
-                drop(task);
-                let mut dropped = None;
-                until(|| {
-                    dropped = told();
-                    dropped.is_some()
-                })
-                .await;
-                ((id, line, detached.unwrap()), dropped.unwrap())
-            })
-            .unwrap();
-        let (id, line, report) = detached;
-        assert_eq!(report.message, "Task exception was never retrieved");
-        assert_eq!((&*report.error, report.task), ("unread", Some(id)));
-        assert_eq!(report.created_at.unwrap().line(), line);
-        assert!(report.at <= ev.now());
-        assert_eq!(
-            (&*dropped.message, &*dropped.error),
-            (&*report.message, "unread, too")
-        );
-        assert_eq!(dropped.task_name, None);
-        // A world keeps names only in runs that it records.
-        if !backend.is_simulated() {
-            assert_snapshot!(sentence(report), @r#"Task exception was never retrieved: unread; task "careless" (created at [site])"#);
-        }
-    });
-}
-
-#[test]
-fn a_panic_left_in_a_handle_is_told_of_however_late_the_handle_goes() {
-    on(Everywhere, |backend| {
-        let ev = backend.make();
-        let reports = reports(&ev);
-        let task = ev.spawn(async { panic!("late") as () });
-        while !task.is_finished() {
-            ev.run_until_complete(async { sleep(TICK).await }).unwrap();
-        }
-        ev.close().unwrap();
-        assert_eq!(reports.take().len(), 0);
-        drop(task);
-        let reports = reports.take();
-        assert_eq!((reports.len(), &*reports[0].error), (1, "late"));
-    });
-}
-
-#[test]
-fn a_destructor_that_panics_ends_its_task_and_nothing_else() {
-    on(Everywhere, |backend| {
-        let ev = backend.make();
-        let reports = reports(&ev);
-        ev.run_until_complete(async {
-            let bomb = || OnDrop::new(|| panic!("in drop"));
-            let finished = spawn(async move { drop(bomb()) });
-            assert!(finished.await.unwrap_err().is_panic());
-            let kept = bomb();
-            let returned = spawn(async move {
-                let _kept = kept;
-                yield_now().await;
-            });
-            assert!(returned.await.unwrap_err().is_panic());
-        })
-        .unwrap();
-        assert_eq!(reports.take().len(), 0);
-        assert_eq!(ev.run_until_complete(async { 7 }), Ok(7));
-    });
-}
-
-#[test]
-fn a_destructor_that_panics_under_an_abort_goes_to_the_exception_handler() {
-    on(Everywhere, |backend| {
-        let ev = backend.make();
-        let reports = reports(&ev);
-        let result = ev.run_until_complete(async {
-            let (begin, begun) = futures::channel::oneshot::channel();
-            let task = spawn(async move {
-                let _bomb = OnDrop::new(|| panic!("in drop"));
-                begin.send(()).unwrap();
-                pending::<()>().await;
-            });
-            begun.await.unwrap();
-            task.abort();
-            task.await
-        });
-        assert!(result.unwrap().unwrap_err().is_aborted());
-        let reports = reports.take();
-        let [report] = &reports[..] else {
-            panic!("{reports:?}");
-        };
-        assert_eq!((&*report.error, report.task.is_some()), ("in drop", true));
-        assert_eq!(ev.run_until_complete(async { 7 }), Ok(7));
-    });
-}
-
-#[test]
-fn a_value_that_nobody_takes_may_panic_when_it_is_dropped() {
-    on(Everywhere, |backend| {
-        let ev = backend.make();
-        let reports = reports(&ev);
-        let value = || OnDrop::new(|| panic!("in drop"));
-        ev.run_until_complete(async move {
-            spawn(async move { value() }).detach();
-            let finished = spawn(async move { value() });
-            until(|| finished.is_finished()).await;
-            drop(finished);
-            sleep(5 * TICK).await;
-        })
-        .unwrap();
-        let told: Vec<_> = reports.take().into_iter().map(|r| r.error).collect();
-        // Tokio's workers drop a detached task's value with no loop current: only the panic hook
-        // is told.
-        if backend != Backend::MultiThread {
-            assert_eq!(told, ["in drop"; 2]);
-        }
-        assert_eq!(ev.run_until_complete(async { 7 }), Ok(7));
-    });
-}
-
-#[test]
-fn a_timeout_of_zero_polls_the_value_first() {
-    on(Everywhere, |backend| {
-        let ev = backend.make();
-        let results = ev.run_until_complete(async {
-            let ready = timeout(Duration::ZERO, async { 7 }).await;
-            let late = timeout(Duration::ZERO, pending::<()>()).await;
-            (ready, late)
-        });
-        let (ready, late) = results.unwrap();
-        assert_eq!(ready, Ok(7));
-        assert_snapshot!(late.unwrap_err(), @"deadline has elapsed");
-    });
-}
-
-#[test]
-fn a_timeout_drops_what_lost() {
-    on(Everywhere, |backend| {
-        let ev = backend.make();
-        let log = Log::new();
-        let noted = log.clone();
-        ev.run_until_complete(async move {
-            let lost = noted.clone();
-            let loser = async move {
-                let _lost = OnDrop::new(move || lost.note("dropped"));
-                pending::<()>().await;
-            };
-            assert!(timeout(TICK, loser).await.is_err());
-            noted.note("elapsed");
-            assert_eq!(timeout(Duration::from_hours(1), sleep(TICK)).await, Ok(()));
-        })
-        .unwrap();
-        assert_eq!(log.take(), ["dropped", "elapsed"]);
-    });
-}
-
-// Two real timers may fire with a poll between them.
-#[test]
-fn a_value_at_the_very_instant_of_its_timeout_is_no_timeout() {
-    on(Simulated, |backend| {
-        let ev = backend.make();
-        let result = ev.run_until_complete(async {
-            let value = async {
-                sleep(5 * TICK).await;
+                let abort: Box<dyn FnOnce() + Send> = own.await.unwrap();
+                abort();
+                if awaits {
+                    pending::<()>().await;
+                }
                 7
-            };
-            timeout(5 * TICK, value).await
+            });
+            let task = Arc::new(task);
+            let own = task.clone();
+            assert!(give.send(Box::new(move || own.abort())).is_ok());
+            until(|| task.is_finished()).await;
+            Arc::into_inner(task)
+                .unwrap()
+                .await
+                .map_err(|e| e.is_aborted())
         });
-        assert_eq!(result.unwrap(), Ok(7));
-    });
+        let expected = if awaits { Err(true) } else { Ok(7) };
+        assert_eq!(result, Ok(expected));
+    }
 }
 
-#[test]
-fn an_elapsed_timeout_becomes_a_timed_out_io_error() {
-    on(Everywhere, |backend| {
-        let ev = backend.make();
-        let result = ev.run_until_complete(async {
-            timeout(TICK, pending::<()>()).await?;
-            std::io::Result::Ok(())
+fn cleanup_may_await_after_a_request(backend: Backend) {
+    let ev = backend.make();
+    let log = Log::new();
+    let noted = log.clone();
+    let result = ev.run_until_complete(async move {
+        let flushed = noted.clone();
+        let task = spawn(async move {
+            cancelled().await;
+            cancelled().await;
+            sleep(2 * TICK).await;
+            flushed.note("flushed");
+            "result"
         });
-        let error = result.unwrap().unwrap_err();
-        assert_eq!(error.kind(), std::io::ErrorKind::TimedOut);
+        sleep(TICK).await;
+        assert!(!task.is_finished());
+        task.request_cancel();
+        task.request_cancel();
+        noted.note("asked");
+        task.await.unwrap()
     });
+    assert_eq!(result, Ok("result"));
+    assert_eq!(log.take(), ["asked", "flushed"]);
 }
 
-#[test]
-fn ids_are_given_in_creation_order() {
-    on(Everywhere, |backend| {
-        let ev = backend.make();
-        let ids = [(); 10].map(|()| ev.spawn(async {}).id().unwrap());
-        assert!(ids.is_sorted());
-        assert!(ids.iter().zip(&ids[1..]).all(|(a, b)| a != b));
-    });
+fn after_an_abort_only_destructors_run_at_the_await(backend: Backend) {
+    let ev = backend.make();
+    let log = Log::new();
+    let noted = log.clone();
+    ev.run_until_complete(async move {
+        let (begin, begun) = futures::channel::oneshot::channel();
+        let (outer, inner, after) = (noted.clone(), noted.clone(), noted.clone());
+        let task = spawn(async move {
+            let _outer = OnDrop::new(move || outer.note("outer"));
+            let _inner = OnDrop::new(move || inner.note("inner"));
+            begin.send(()).unwrap();
+            cancelled().await;
+            after.note("never");
+        });
+        begun.await.unwrap();
+        task.abort();
+        let error = task.await.unwrap_err();
+        assert!(error.is_aborted());
+        noted.note("reported");
+    })
+    .unwrap();
+    assert_eq!(log.take(), ["inner", "outer", "reported"]);
 }
 
-#[test]
-fn a_loop_of_production_leaves_nothing_on_its_thread_for_the_next_world() {
+fn a_dropped_handle_detaches(backend: Backend) {
+    let ev = backend.make();
+    let done = Arc::new(AtomicBool::new(false));
+    let seen = done.clone();
+    ev.run_until_complete(async move {
+        let set = done.clone();
+        drop(spawn(async move {
+            sleep(TICK).await;
+            set.store(true, Ordering::Relaxed);
+        }));
+        until(|| done.load(Ordering::Relaxed)).await;
+    })
+    .unwrap();
+    assert!(seen.load(Ordering::Relaxed));
+}
+
+fn a_panic_is_read_by_who_awaits_and_by_nobody_else(backend: Backend) {
+    let ev = backend.make();
+    let reports = reports(&ev);
+    let error = ev.run_until_complete(async {
+        let name = String::from("a task");
+        spawn(async move { panic!("of {name}") }).await.unwrap_err() as TaskError
+    });
+    let error = error.unwrap();
+    assert!(error.is_panic() && !error.is_aborted());
+    assert_snapshot!(error, @"the task panicked: of a task");
+    let payload = error.into_panic().unwrap();
+    assert_eq!(payload.downcast_ref::<String>().unwrap(), "of a task");
+    ev.close().unwrap();
+    assert_eq!(reports.take().len(), 0);
+}
+
+fn a_panic_that_nobody_reads_goes_to_the_exception_handler(backend: Backend) {
+    let ev = backend.make();
+    let reports = reports(&ev);
+    let told = reports.clone();
+    let told = move || {
+        let report = told.take();
+        assert!(report.len() <= 1);
+        report.into_iter().next()
+    };
+    let (detached, dropped) = ev
+        .run_until_complete(async move {
+            let line = line!() + 1;
+            let task = spawn_named("careless", async { panic!("unread") as () });
+            let id = task.id().unwrap();
+            task.detach();
+            let mut detached = None;
+            until(|| {
+                detached = told();
+                detached.is_some()
+            })
+            .await;
+            let task = spawn(async { panic!("unread, too") as () });
+            until(|| task.is_finished()).await;
+            assert!(told().is_none(), "somebody may yet read it");
+            drop(task);
+            let mut dropped = None;
+            until(|| {
+                dropped = told();
+                dropped.is_some()
+            })
+            .await;
+            ((id, line, detached.unwrap()), dropped.unwrap())
+        })
+        .unwrap();
+    let (id, line, report) = detached;
+    assert_eq!(report.message, "Task exception was never retrieved");
+    assert_eq!((&*report.error, report.task), ("unread", Some(id)));
+    assert_eq!(report.created_at.unwrap().line(), line);
+    assert!(report.at <= ev.now());
+    assert_eq!(
+        (&*dropped.message, &*dropped.error),
+        (&*report.message, "unread, too")
+    );
+    assert_eq!(dropped.task_name, None);
+    // A world keeps names only in runs that it records.
+    if !backend.is_simulated() {
+        assert_snapshot!(sentence(report), @r#"Task exception was never retrieved: unread; task "careless" (created at [site])"#);
+    }
+}
+
+fn a_panic_left_in_a_handle_is_told_of_however_late_the_handle_goes(backend: Backend) {
+    let ev = backend.make();
+    let reports = reports(&ev);
+    let task = ev.spawn(async { panic!("late") as () });
+    while !task.is_finished() {
+        ev.run_until_complete(async { sleep(TICK).await }).unwrap();
+    }
+    ev.close().unwrap();
+    assert_eq!(reports.take().len(), 0);
+    drop(task);
+    let reports = reports.take();
+    assert_eq!((reports.len(), &*reports[0].error), (1, "late"));
+}
+
+fn a_destructor_that_panics_ends_its_task_and_nothing_else(backend: Backend) {
+    let ev = backend.make();
+    let reports = reports(&ev);
+    ev.run_until_complete(async {
+        let bomb = || OnDrop::new(|| panic!("in drop"));
+        let finished = spawn(async move { drop(bomb()) });
+        assert!(finished.await.unwrap_err().is_panic());
+        let kept = bomb();
+        let returned = spawn(async move {
+            let _kept = kept;
+            yield_now().await;
+        });
+        assert!(returned.await.unwrap_err().is_panic());
+    })
+    .unwrap();
+    assert_eq!(reports.take().len(), 0);
+    assert_eq!(ev.run_until_complete(async { 7 }), Ok(7));
+}
+
+fn a_destructor_that_panics_under_an_abort_goes_to_the_exception_handler(backend: Backend) {
+    let ev = backend.make();
+    let reports = reports(&ev);
+    let result = ev.run_until_complete(async {
+        let (begin, begun) = futures::channel::oneshot::channel();
+        let task = spawn(async move {
+            let _bomb = OnDrop::new(|| panic!("in drop"));
+            begin.send(()).unwrap();
+            pending::<()>().await;
+        });
+        begun.await.unwrap();
+        task.abort();
+        task.await
+    });
+    assert!(result.unwrap().unwrap_err().is_aborted());
+    let reports = reports.take();
+    let [report] = &reports[..] else {
+        panic!("{reports:?}");
+    };
+    assert_eq!((&*report.error, report.task.is_some()), ("in drop", true));
+    assert_eq!(ev.run_until_complete(async { 7 }), Ok(7));
+}
+
+fn a_value_that_nobody_takes_may_panic_when_it_is_dropped(backend: Backend) {
+    let ev = backend.make();
+    let reports = reports(&ev);
+    let value = || OnDrop::new(|| panic!("in drop"));
+    ev.run_until_complete(async move {
+        spawn(async move { value() }).detach();
+        let finished = spawn(async move { value() });
+        until(|| finished.is_finished()).await;
+        drop(finished);
+        sleep(5 * TICK).await;
+    })
+    .unwrap();
+    let told: Vec<_> = reports.take().into_iter().map(|r| r.error).collect();
+    // Tokio's workers drop a detached task's value with no loop current: only the panic hook
+    // is told.
+    if backend != Backend::MultiThread {
+        assert_eq!(told, ["in drop"; 2]);
+    }
+    assert_eq!(ev.run_until_complete(async { 7 }), Ok(7));
+}
+
+fn a_timeout_of_zero_polls_the_value_first(backend: Backend) {
+    let ev = backend.make();
+    let results = ev.run_until_complete(async {
+        let ready = timeout(Duration::ZERO, async { 7 }).await;
+        let late = timeout(Duration::ZERO, pending::<()>()).await;
+        (ready, late)
+    });
+    let (ready, late) = results.unwrap();
+    assert_eq!(ready, Ok(7));
+    assert_snapshot!(late.unwrap_err(), @"deadline has elapsed");
+}
+
+fn a_timeout_drops_what_lost(backend: Backend) {
+    let ev = backend.make();
+    let log = Log::new();
+    let noted = log.clone();
+    ev.run_until_complete(async move {
+        let lost = noted.clone();
+        let loser = async move {
+            let _lost = OnDrop::new(move || lost.note("dropped"));
+            pending::<()>().await;
+        };
+        assert!(timeout(TICK, loser).await.is_err());
+        noted.note("elapsed");
+        assert_eq!(timeout(Duration::from_hours(1), sleep(TICK)).await, Ok(()));
+    })
+    .unwrap();
+    assert_eq!(log.take(), ["dropped", "elapsed"]);
+}
+
+fn a_value_at_the_very_instant_of_its_timeout_is_no_timeout(backend: Backend) {
+    let ev = backend.make();
+    let result = ev.run_until_complete(async {
+        let value = async {
+            sleep(5 * TICK).await;
+            7
+        };
+        timeout(5 * TICK, value).await
+    });
+    assert_eq!(result.unwrap(), Ok(7));
+}
+
+fn an_elapsed_timeout_becomes_a_timed_out_io_error(backend: Backend) {
+    let ev = backend.make();
+    let result = ev.run_until_complete(async {
+        timeout(TICK, pending::<()>()).await?;
+        std::io::Result::Ok(())
+    });
+    let error = result.unwrap().unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::TimedOut);
+}
+
+fn ids_are_given_in_creation_order(backend: Backend) {
+    let ev = backend.make();
+    let ids = [(); 10].map(|()| ev.spawn(async {}).id().unwrap());
+    assert!(ids.is_sorted());
+    assert!(ids.iter().zip(&ids[1..]).all(|(a, b)| a != b));
+}
+
+fn a_loop_of_production_leaves_nothing_on_its_thread_for_the_next_world(backend: Backend) {
     let tokio = Backend::CurrentThread.make();
     tokio
         .run_until_complete(async { spawn(async {}).await })
         .unwrap()
         .unwrap();
-    on(Simulated, |backend| {
-        let ev = backend.make();
-        let task = ev.spawn(async {
-            sleep(TICK).await;
-            7
-        });
-        assert_eq!(ev.run_until_complete(task).unwrap().unwrap(), 7);
+    let ev = backend.make();
+    let task = ev.spawn(async {
+        sleep(TICK).await;
+        7
     });
+    assert_eq!(ev.run_until_complete(task).unwrap().unwrap(), 7);
 }

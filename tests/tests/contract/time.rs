@@ -11,106 +11,128 @@ use event_loop::{EventLoop, LoopError, yield_now};
 use insta::assert_snapshot;
 use sim::Profile;
 
-use crate::backends::Backends::{Everywhere, Simulated};
-use crate::backends::{Backend, on};
+use crate::backends::Backend;
+use crate::clause::Reach::{Everywhere, Only, Simulated, WorldsOwn};
+use crate::clause::clauses;
 
 const TICK: Duration = Duration::from_millis(1);
 const YEAR: Duration = Duration::from_hours(24 * 365);
 
-#[test]
-fn the_clock_is_monotonic() {
-    on(Everywhere, |backend| {
-        let ev = backend.make();
-        let here = ev.clone();
-        let seen = ev.run_until_complete(async move {
-            let mut seen = vec![here.now()];
-            for n in 0..10 {
-                if n % 3 == 0 {
-                    sleep(TICK).await;
-                }
-                yield_now().await;
-                seen.extend([here.now(), Instant::now()]);
-            }
-            seen
-        });
-        assert!(seen.unwrap().is_sorted());
-    });
+clauses! {
+    T1 {
+        the_clock_is_monotonic: Everywhere,
+        within_a_poll_a_worlds_time_stands_still: Simulated("real time passes within a poll"),
+        a_worlds_wall_clock_moves_with_its_monotonic_one: Simulated(
+            "somebody may step the machine's wall clock",
+        ),
+    }
+    T2 {
+        a_sleep_never_ends_early: Everywhere,
+        timers_round_up_to_the_millisecond_as_the_profile_says: Simulated(
+            "real timers round too, but may be late on top",
+        ),
+    }
+    C7 {
+        a_sleep_of_zero_is_pending_at_its_first_poll: Everywhere,
+    }
+    T3 {
+        a_worlds_years_pass_at_once: Simulated("nobody waits a century for a test"),
+        time_has_an_end_and_nothing_overflows_there: Simulated("nobody waits for the end of time"),
+        a_sleep_for_ever_may_be_given_up: Everywhere,
+    }
+    T4 {
+        where_nothing_can_happen_any_more_a_world_ends_in_a_deadlock: Simulated(
+            "production waits for ever",
+        ),
+        a_world_that_ended_stays_ended: WorldsOwn,
+        a_task_that_waits_for_ever_is_no_deadlock_beside_one_that_does_not: Everywhere,
+    }
+    T5 {
+        yielding_until_a_timer_fires_is_legal: Everywhere,
+        yielding_for_nothing_is_a_livelock: Only(
+            plain_run,
+            "production spins for ever; a million polls are enough on the plain run",
+        ),
+    }
 }
 
-// Real time passes within a poll.
-#[test]
-fn within_a_poll_a_worlds_time_stands_still() {
-    on(Simulated, |backend| {
-        let ev = backend.make();
-        let here = ev.clone();
-        let (first, last) = ev
-            .run_until_complete(async move {
+fn the_clock_is_monotonic(backend: Backend) {
+    let ev = backend.make();
+    let here = ev.clone();
+    let seen = ev.run_until_complete(async move {
+        let mut seen = vec![here.now()];
+        for n in 0..10 {
+            if n % 3 == 0 {
                 sleep(TICK).await;
-                let first = here.now();
-                let sum = (0..10_000_u64).fold(0_u64, |sum, n| sum.wrapping_mul(31) ^ n);
-                (first, std::hint::black_box((here.now(), sum)).0)
-            })
-            .unwrap();
-        assert_eq!(first, last);
+            }
+            yield_now().await;
+            seen.extend([here.now(), Instant::now()]);
+        }
+        seen
     });
+    assert!(seen.unwrap().is_sorted());
 }
 
-// Nobody steps the wall clock in these worlds; somebody may step the machine's.
-#[test]
-fn a_worlds_wall_clock_moves_with_its_monotonic_one() {
-    on(Simulated, |backend| {
-        let ev = backend.make();
-        let read = |ev: &EventLoop| (ev.now(), ev.wall_now());
-        let before = read(&ev);
-        ev.run_until_complete(sleeping(Duration::from_nanos(1_234_567_891)))
-            .unwrap();
-        let after = read(&ev);
-        assert!(after.0 - before.0 >= Duration::from_nanos(1_234_567_891));
-        assert_eq!(
-            after.0 - before.0,
-            after.1.duration_since(before.1).unwrap()
-        );
-    });
+fn within_a_poll_a_worlds_time_stands_still(backend: Backend) {
+    let ev = backend.make();
+    let here = ev.clone();
+    let (first, last) = ev
+        .run_until_complete(async move {
+            sleep(TICK).await;
+            let first = here.now();
+            let sum = (0..10_000_u64).fold(0_u64, |sum, n| sum.wrapping_mul(31) ^ n);
+            (first, std::hint::black_box((here.now(), sum)).0)
+        })
+        .unwrap();
+    assert_eq!(first, last);
+}
+
+fn a_worlds_wall_clock_moves_with_its_monotonic_one(backend: Backend) {
+    let ev = backend.make();
+    let read = |ev: &EventLoop| (ev.now(), ev.wall_now());
+    let before = read(&ev);
+    ev.run_until_complete(sleeping(Duration::from_nanos(1_234_567_891)))
+        .unwrap();
+    let after = read(&ev);
+    assert!(after.0 - before.0 >= Duration::from_nanos(1_234_567_891));
+    assert_eq!(
+        after.0 - before.0,
+        after.1.duration_since(before.1).unwrap()
+    );
 }
 
 async fn sleeping(span: Duration) {
     sleep(span).await;
 }
 
-#[test]
-fn a_sleep_never_ends_early() {
-    on(Everywhere, |backend| {
-        let ev = backend.make();
-        let slept = ev.run_until_complete(async {
-            for nanos in [0, 1, 999_999, 1_000_000, 1_000_001, 2_500_000] {
-                let start = Instant::now();
-                sleep(Duration::from_nanos(nanos)).await;
-                let slept = Instant::now() - start;
-                assert!(slept >= Duration::from_nanos(nanos), "{nanos}: {slept:?}");
-            }
-        });
-        slept.unwrap();
+fn a_sleep_never_ends_early(backend: Backend) {
+    let ev = backend.make();
+    let slept = ev.run_until_complete(async {
+        for nanos in [0, 1, 999_999, 1_000_000, 1_000_001, 2_500_000] {
+            let start = Instant::now();
+            sleep(Duration::from_nanos(nanos)).await;
+            let slept = Instant::now() - start;
+            assert!(slept >= Duration::from_nanos(nanos), "{nanos}: {slept:?}");
+        }
     });
+    slept.unwrap();
 }
 
-#[test]
-fn a_sleep_of_zero_is_pending_at_its_first_poll() {
-    on(Everywhere, |backend| {
-        let ev = backend.make();
-        ev.run_until_complete(async move {
-            sleep(5 * TICK).await;
-            let now = Instant::now();
-            assert!(is_pending(sleep(Duration::ZERO)));
-            assert!(is_pending(sleep_until(now)));
-            // Tokio may see at once that the past is past.
-            if backend.is_simulated() {
-                assert!(is_pending(sleep_until(now - 3 * TICK)));
-            }
-            sleep(Duration::ZERO).await;
-            sleep_until(now - 3 * TICK).await;
-        })
-        .unwrap();
-    });
+fn a_sleep_of_zero_is_pending_at_its_first_poll(backend: Backend) {
+    let ev = backend.make();
+    ev.run_until_complete(async move {
+        sleep(5 * TICK).await;
+        let now = Instant::now();
+        assert!(is_pending(sleep(Duration::ZERO)));
+        assert!(is_pending(sleep_until(now)));
+        // Tokio may see at once that the past is past.
+        if backend.is_simulated() {
+            assert!(is_pending(sleep_until(now - 3 * TICK)));
+        }
+        sleep(Duration::ZERO).await;
+        sleep_until(now - 3 * TICK).await;
+    })
+    .unwrap();
 }
 
 fn is_pending(future: impl Future) -> bool {
@@ -118,157 +140,125 @@ fn is_pending(future: impl Future) -> bool {
     pin!(future).poll(&mut cx).is_pending()
 }
 
-// Real timers round too, but may be late on top.
-#[test]
-fn timers_round_up_to_the_millisecond_as_the_profile_says() {
-    on(Simulated, |backend| {
-        let Backend::Simulated { profile, .. } = backend else {
-            return;
-        };
-        let ev = backend.make();
-        for (nanos, rounded) in [
-            (1, 1_000_000),
-            (999_999, 1_000_000),
-            (1_000_000, 1_000_000),
-            (1_000_001, 2_000_000),
-        ] {
-            let start = ev.now();
-            let span = Duration::from_nanos(nanos);
-            let woken = ev.run_until_complete(async move {
-                sleep_until(start + span).await;
-                Instant::now()
-            });
-            let woken = woken.unwrap();
-            match profile {
-                Profile::Exact => assert_eq!(woken - start, span),
-                _ if backend.is_plain() => {
-                    assert_eq!(woken - start, Duration::from_nanos(rounded));
-                }
-                // Polls cost up to 5 µs each: the wake is that much behind a whole millisecond.
-                _ => {
-                    let due = (start + span).as_nanos().next_multiple_of(1_000_000);
-                    let late = woken.as_nanos() - due;
-                    assert!(late < 100_000, "{late} ns after {due}");
-                }
-            }
-        }
-    });
-}
-
-#[test]
-fn a_worlds_years_pass_at_once() {
-    on(Simulated, |backend| {
-        let ev = backend.make();
-        ev.run_until_complete(async {
-            let start = Instant::now();
-            sleep(100 * YEAR).await;
-            assert!(Instant::now() - start >= 100 * YEAR);
-        })
-        .unwrap();
-    });
-}
-
-#[test]
-fn time_has_an_end_and_nothing_overflows_there() {
-    on(Simulated, |backend| {
-        let ev = backend.make();
-        ev.run_until_complete(async {
-            sleep(Duration::MAX).await;
-            assert_eq!(Instant::now().as_nanos(), u64::MAX);
-            sleep(TICK).await;
-            sleep_until(Instant::now() + YEAR).await;
-            assert_eq!(Instant::now().as_nanos(), u64::MAX);
-        })
-        .unwrap();
-        ev.call_later(YEAR, || ()).unwrap();
-        ev.stop();
-        ev.run_forever().unwrap();
-    });
-}
-
-#[test]
-fn a_sleep_for_ever_may_be_given_up() {
-    on(Everywhere, |backend| {
-        let ev = backend.make();
-        ev.call_later(Duration::MAX, || ()).unwrap();
-        ev.call_at(Instant::now() + 100 * YEAR, || ()).unwrap();
-        ev.run_until_complete(async {
-            assert!(timeout(TICK, sleep(Duration::MAX)).await.is_err());
-            assert!(timeout(TICK, sleep(500 * YEAR)).await.is_err());
-            let far = Instant::now() + Duration::MAX;
-            assert!(timeout(TICK, sleep_until(far)).await.is_err());
-            assert_eq!(timeout(Duration::MAX, async { 7 }).await, Ok(7));
-        })
-        .unwrap();
-    });
-}
-
-// Production waits for ever.
-#[test]
-fn where_nothing_can_happen_any_more_a_world_ends_in_a_deadlock() {
-    on(Simulated, |backend| {
-        let ended = verdict(backend.make().run_until_complete(pending::<()>()));
-        assert_snapshot!(ended, @"deadlock: nothing can run and nothing is pending: 2 tasks wait for ever");
-        let ended = verdict(backend.make().run_borrowed(pending::<()>()));
-        assert_snapshot!(ended, @"deadlock: nothing can run and nothing is pending: the task waits for ever");
-        assert!(verdict(backend.make().run_forever()).starts_with("deadlock: "));
-        let listening = backend.make().run_until_complete(async {
-            let listener = TcpListener::bind("127.0.0.1:80").await.unwrap();
-            drop(listener.accept().await);
+fn timers_round_up_to_the_millisecond_as_the_profile_says(backend: Backend) {
+    let ev = backend.make();
+    for (nanos, rounded) in [
+        (1, 1_000_000),
+        (999_999, 1_000_000),
+        (1_000_000, 1_000_000),
+        (1_000_001, 2_000_000),
+    ] {
+        let start = ev.now();
+        let span = Duration::from_nanos(nanos);
+        let woken = ev.run_until_complete(async move {
+            sleep_until(start + span).await;
+            Instant::now()
         });
-        assert!(verdict(listening).starts_with("deadlock: "));
-    });
-}
-
-#[test]
-fn a_world_that_ended_stays_ended() {
-    on(Simulated, |backend| {
-        let ev = backend.make();
-        let first = ev.run_until_complete(pending::<()>()).unwrap_err();
-        assert_eq!(ev.run_until_complete(pending::<()>()), Err(first));
-        assert_eq!(ev.close(), Ok(()));
-        assert_eq!(ev.run_forever(), Err(LoopError::Closed));
-    });
-}
-
-#[test]
-fn a_task_that_waits_for_ever_is_no_deadlock_beside_one_that_does_not() {
-    on(Everywhere, |backend| {
-        let ev = backend.make();
-        let stuck = ev.spawn(pending::<()>());
-        ev.run_until_complete(sleeping(3 * TICK)).unwrap();
-        assert!(!stuck.is_finished());
-    });
-}
-
-#[test]
-fn yielding_until_a_timer_fires_is_legal() {
-    on(Everywhere, |backend| {
-        let ev = backend.make();
-        ev.run_until_complete(async {
-            let timer = event_loop::spawn(sleeping(TICK));
-            while !timer.is_finished() {
-                yield_now().await;
+        let woken = woken.unwrap();
+        match backend.profile() {
+            Some(Profile::Exact) => assert_eq!(woken - start, span),
+            _ if backend.is_plain() => {
+                assert_eq!(woken - start, Duration::from_nanos(rounded));
             }
-        })
-        .unwrap();
-    });
-}
-
-// Production spins for ever. A million polls: the plain run will do.
-#[test]
-fn yielding_for_nothing_is_a_livelock() {
-    for profile in Profile::ALL {
-        let ev = sim::factory(0, profile).unwrap();
-        let ended = verdict(ev.run_until_complete(async {
-            loop {
-                yield_now().await;
+            // Polls cost up to 5 µs each: the wake is that much behind a whole millisecond.
+            _ => {
+                let due = (start + span).as_nanos().next_multiple_of(1_000_000);
+                let late = woken.as_nanos() - due;
+                assert!(late < 100_000, "{late} ns after {due}");
             }
-        }));
-        insta::allow_duplicates! {
-            assert_snapshot!(ended, @"livelock: 1000000 polls and no time passed, no task began or ended, and no timer or arrival is to come; `polls_at_once` sets this limit");
         }
     }
+}
+
+fn a_worlds_years_pass_at_once(backend: Backend) {
+    let ev = backend.make();
+    ev.run_until_complete(async {
+        let start = Instant::now();
+        sleep(100 * YEAR).await;
+        assert!(Instant::now() - start >= 100 * YEAR);
+    })
+    .unwrap();
+}
+
+fn time_has_an_end_and_nothing_overflows_there(backend: Backend) {
+    let ev = backend.make();
+    ev.run_until_complete(async {
+        sleep(Duration::MAX).await;
+        assert_eq!(Instant::now().as_nanos(), u64::MAX);
+        sleep(TICK).await;
+        sleep_until(Instant::now() + YEAR).await;
+        assert_eq!(Instant::now().as_nanos(), u64::MAX);
+    })
+    .unwrap();
+    ev.call_later(YEAR, || ()).unwrap();
+    ev.stop();
+    ev.run_forever().unwrap();
+}
+
+fn a_sleep_for_ever_may_be_given_up(backend: Backend) {
+    let ev = backend.make();
+    ev.call_later(Duration::MAX, || ()).unwrap();
+    ev.call_at(Instant::now() + 100 * YEAR, || ()).unwrap();
+    ev.run_until_complete(async {
+        assert!(timeout(TICK, sleep(Duration::MAX)).await.is_err());
+        assert!(timeout(TICK, sleep(500 * YEAR)).await.is_err());
+        let far = Instant::now() + Duration::MAX;
+        assert!(timeout(TICK, sleep_until(far)).await.is_err());
+        assert_eq!(timeout(Duration::MAX, async { 7 }).await, Ok(7));
+    })
+    .unwrap();
+}
+
+fn where_nothing_can_happen_any_more_a_world_ends_in_a_deadlock(backend: Backend) {
+    let ended = verdict(backend.make().run_until_complete(pending::<()>()));
+    assert_snapshot!(ended, @"deadlock: nothing can run and nothing is pending: 2 tasks wait for ever");
+    let ended = verdict(backend.make().run_borrowed(pending::<()>()));
+    assert_snapshot!(ended, @"deadlock: nothing can run and nothing is pending: the task waits for ever");
+    assert!(verdict(backend.make().run_forever()).starts_with("deadlock: "));
+    let listening = backend.make().run_until_complete(async {
+        let listener = TcpListener::bind("127.0.0.1:80").await.unwrap();
+        drop(listener.accept().await);
+    });
+    assert!(verdict(listening).starts_with("deadlock: "));
+}
+
+fn a_world_that_ended_stays_ended(backend: Backend) {
+    let ev = backend.make();
+    let first = ev.run_until_complete(pending::<()>()).unwrap_err();
+    assert_eq!(ev.run_until_complete(pending::<()>()), Err(first));
+    assert_eq!(ev.close(), Ok(()));
+    assert_eq!(ev.run_forever(), Err(LoopError::Closed));
+}
+
+fn a_task_that_waits_for_ever_is_no_deadlock_beside_one_that_does_not(backend: Backend) {
+    let ev = backend.make();
+    let stuck = ev.spawn(pending::<()>());
+    ev.run_until_complete(sleeping(3 * TICK)).unwrap();
+    assert!(!stuck.is_finished());
+}
+
+fn yielding_until_a_timer_fires_is_legal(backend: Backend) {
+    let ev = backend.make();
+    ev.run_until_complete(async {
+        let timer = event_loop::spawn(sleeping(TICK));
+        while !timer.is_finished() {
+            yield_now().await;
+        }
+    })
+    .unwrap();
+}
+
+fn yielding_for_nothing_is_a_livelock(backend: Backend) {
+    let ended = verdict(backend.make().run_until_complete(async {
+        loop {
+            yield_now().await;
+        }
+    }));
+    assert_snapshot!(ended, @"livelock: 1000000 polls and no time passed, no task began or ended, and no timer or arrival is to come; `polls_at_once` sets this limit");
+}
+
+fn plain_run(backend: Backend) -> bool {
+    matches!(backend, Backend::Simulated { seed: 0, .. })
 }
 
 /// Why the world ended, without when.
