@@ -113,6 +113,8 @@ pub(crate) struct TaskName {
 pub(crate) struct Trace {
     hash: u64,
     events: u64,
+    /// The hash and the number of events as the run's failure left them.
+    sealed: Option<(u64, u64)>,
     log: Option<Box<Log>>,
 }
 
@@ -134,6 +136,7 @@ impl Trace {
         Self {
             hash: 0x243f_6a88_85a3_08d3,
             events: 0,
+            sealed: None,
             log: keep.then(Box::default),
         }
     }
@@ -171,12 +174,18 @@ impl Trace {
         }
     }
 
+    /// The run has failed: what comes now is no part of its trace. Nothing of this is asked on the
+    /// way of an event.
+    pub(crate) fn seal(&mut self) {
+        self.sealed.get_or_insert((self.hash, self.events));
+    }
+
     pub(crate) fn hash(&self) -> u64 {
-        fold(self.hash)
+        fold(self.sealed.map_or(self.hash, |(hash, _)| hash))
     }
 
     pub(crate) fn events(&self) -> u64 {
-        self.events
+        self.sealed.map_or(self.events, |(_, events)| events)
     }
 
     pub(crate) fn names(&mut self) -> Option<&mut Names> {
@@ -189,7 +198,9 @@ impl Trace {
 
     #[cold]
     fn keep(&mut self, event: Event) {
-        let Some(log) = &mut self.log else { return };
+        let Some(log) = self.log.as_mut().filter(|_| self.sealed.is_none()) else {
+            return;
+        };
         if log.events.len() == KEPT {
             log.events.drain(..KEPT / 2);
             log.forgotten += (KEPT / 2) as u64;
@@ -229,6 +240,20 @@ mod tests {
             hash_of(&[(Kind::Read, 1, 5)]),
             hash_of(&[(Kind::Read, 1, 6)])
         );
+    }
+
+    #[test]
+    fn what_follows_a_seal_is_not_of_the_trace() {
+        let mut trace = Trace::new(true);
+        trace.event(Instant::BEGIN, Kind::Failure, 1, 0);
+        trace.seal();
+        let sealed = (trace.hash(), trace.events());
+        trace.event(Instant::BEGIN, Kind::Finish, 1, 0);
+        trace.choice(Instant::BEGIN, 1, "label", 1);
+        trace.seal();
+        assert_eq!((trace.hash(), trace.events()), sealed);
+        assert_eq!(sealed.0, hash_of(&[(Kind::Failure, 1, 0)]));
+        assert_eq!(trace.take_log().unwrap().events.len(), 1);
     }
 
     #[test]

@@ -48,6 +48,8 @@ pub(crate) struct Choices {
 /// The decisions of a run by site.
 #[derive(Debug, Default)]
 struct Sites {
+    /// The run has failed: what is decided now is no part of what replays it.
+    sealed: bool,
     /// How often each (task, label) was asked, as entries spell them: what they cannot tell apart
     /// is one site.
     asked: BTreeMap<(String, String), u64>,
@@ -156,6 +158,13 @@ impl Choices {
         }
     }
 
+    /// The run has failed: from here on nothing is recorded.
+    pub(crate) fn seal(&mut self) {
+        if let Some(sites) = &mut self.sites {
+            sites.sealed = true;
+        }
+    }
+
     /// Every recorded deviation from the plain run.
     pub(crate) fn take_deviations(&mut self) -> Entries {
         self.sites
@@ -165,7 +174,7 @@ impl Choices {
     }
 
     fn deviation(&mut self, entry: Entry) {
-        if let Some(sites) = &mut self.sites {
+        if let Some(sites) = self.sites.as_mut().filter(|sites| !sites.sealed) {
             sites.deviations.insert(entry);
         }
     }

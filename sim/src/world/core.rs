@@ -324,6 +324,7 @@ impl Core {
             }
             _ => Vec::new(),
         };
+        self.seal();
         self.ended = Some(Box::new(Verdict {
             at_nanos: self.now.as_nanos(),
             event: self.trace.events(),
@@ -331,6 +332,16 @@ impl Core {
             blocked,
             ..Verdict::new(kind, message)
         }));
+    }
+
+    /// The trace and the entries are complete: what the end of the run still does is no part of
+    /// them.
+    pub(super) fn seal(&mut self) {
+        if let Some(recording) = &mut self.recording {
+            recording.over(&mut self.choices, self.trace.names());
+        }
+        self.trace.seal();
+        self.choices.seal();
     }
 
     pub(crate) fn polls(&self) -> u64 {

@@ -322,3 +322,31 @@ fn leaves_no_world_behind_what_outlives_it() {
         assert_eq!(sim.now().as_nanos(), 1_000_000);
     }
 }
+
+#[test]
+fn is_no_part_of_its_trace_nor_of_its_entries() {
+    struct Leaves(Sim);
+    impl Drop for Leaves {
+        fn drop(&mut self) {
+            let _ = self.0.choose("at.the.end", 1 << 40);
+        }
+    }
+    for seed in 0..SEEDS {
+        let failing = |leaves: bool| {
+            move |sim: Sim| async move {
+                let _leaves = leaves.then(|| Leaves(sim.clone()));
+                sim.host("a").spawn(std::future::pending::<()>()).detach();
+                let _ = sim.choose("before", 1 << 40);
+                std::future::pending::<()>().await;
+            }
+        };
+        let quiet = record_once(&Config::new(), seed, failing(false));
+        let busy = record_once(&Config::new(), seed, failing(true));
+        assert_eq!((quiet.hash, quiet.events), (busy.hash, busy.events));
+        assert_eq!(quiet.entries(), busy.entries());
+        let timeline = busy.timeline().expect("it was recorded").to_string();
+        let last = timeline.lines().last().unwrap_or_default();
+        assert!(last.ends_with("failure"), "{last}");
+        assert_eq!(busy.verdict.expect("it fails").event, busy.events);
+    }
+}
