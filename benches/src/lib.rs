@@ -1,5 +1,5 @@
 //! Our loop and its peers, side by side: the rows of the table, their work and how it is measured;
-//! and the queues of pending timers.
+//! the queues of pending timers, and the property macros.
 //!
 //! A library, because several binaries share it: the bench itself, which measures our loop; one
 //! with the peers alone; and one whose allocator counts, which would cost the others their time.
@@ -9,6 +9,8 @@ pub mod measure;
 #[cfg(feature = "ours")]
 pub mod ours;
 pub mod peers;
+#[cfg(feature = "ours")]
+pub mod properties;
 pub mod report;
 pub mod rows;
 pub mod timers;

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use benches::{measure, report, timers};
+use benches::{measure, properties, report, timers};
 use clap::{Parser, Subcommand};
 
 #[derive(Parser)]
@@ -34,6 +34,12 @@ enum Bench {
         /// JSON instead of a table
         #[arg(long)]
         json: bool,
+    },
+    /// The property macros: what each costs in production, where no world was ever made
+    Properties {
+        /// Only pass this macro's place so often: what is counted
+        #[arg(hide = true, num_args = 2, value_names = ["MACRO", "TIMES"])]
+        pass: Vec<String>,
     },
     /// What a child process does
     #[command(hide = true)]
@@ -72,6 +78,13 @@ fn main() -> ExitCode {
             timers::run(json);
             ExitCode::SUCCESS
         }
+        Bench::Properties { pass } => match properties::run(&pass) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(why) => {
+                eprintln!("{why}");
+                ExitCode::from(2)
+            }
+        },
         Bench::Measure { work, contender } => measure::answer(&work, &contender, None),
     }
 }

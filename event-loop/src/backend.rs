@@ -18,6 +18,7 @@ pub use crate::context::{
     EnterGuard, OutsideTasks, Polled, as_task, current_task, drop_task, run_task,
 };
 use crate::handle::{Inner, Shared};
+pub use crate::properties::{Site, expect_worlds};
 pub use crate::task::CancelPlace;
 use crate::time::Instant;
 use crate::{Closed, Description, ErrorContext, EventLoop, TaskId};
@@ -100,6 +101,13 @@ pub trait Backend: Send + Sync + 'static {
     fn note_join(&self, task: TaskId);
     /// What happens to an error that no exception handler took.
     fn unhandled(&self, context: &ErrorContext);
+
+    /// The code passed a place that states something, which was met or not.
+    fn property_met(&self, site: &'static Site, met: bool);
+    /// What a place states does not hold, with the code's own words for it.
+    fn property_broken(&self, site: &'static Site, detail: &str);
+    /// Whether the code is to misbehave at this place.
+    fn buggify(&self, site: &'static Site) -> bool;
 
     /// Arms a timer.
     fn timer_start(&self, deadline: Instant, waker: &Waker) -> Result<TimerId, Closed>;

@@ -30,6 +30,7 @@ mod handle;
 mod lifecycle;
 pub mod net;
 pub mod production;
+pub mod properties;
 mod runner;
 pub mod task;
 pub mod time;
@@ -43,3 +44,10 @@ pub use exception::ErrorContext;
 pub use handle::EventLoop;
 pub use runner::Runner;
 pub use task::{TaskError, TaskHandle, TaskId, cancelled, spawn, spawn_named, yield_now};
+
+/// What the expansions of this crate's macros name.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::properties::{Linked, Site, broken, buggify, in_world, met};
+    pub use inventory;
+}

@@ -26,7 +26,7 @@ pub use config::Config;
 pub use from_world::FromWorld;
 pub use profile::{Profile, UnknownProfile};
 pub use run::campaign::check;
-pub use run::once::{BadEntry, Run, record_once, replay_once, run_once};
+pub use run::once::{BadEntry, PropertyHits, Run, record_once, replay_once, run_once};
 pub use run::outcome::Outcome;
 pub use sim_macros::test;
 pub use world::verdict::{Verdict, VerdictKind};

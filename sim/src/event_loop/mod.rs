@@ -11,7 +11,9 @@ use std::sync::Arc;
 use std::task::{Poll, Waker};
 use std::time::{Duration, SystemTime};
 
-use event_loop::backend::{Backend, CancelPlace, Driver, Runnable, SocketKey, TaskMeta, TimerId};
+use event_loop::backend::{
+    Backend, CancelPlace, Driver, Runnable, Site, SocketKey, TaskMeta, TimerId,
+};
 use event_loop::time::Instant;
 use event_loop::{Closed, Description, ErrorContext, EventLoop, LoopError, TaskId};
 use virtual_time::TimerKey;
@@ -187,6 +189,18 @@ impl Backend for SimLoop {
 
     fn unhandled(&self, context: &ErrorContext) {
         self.world.unhandled(context);
+    }
+
+    fn property_met(&self, site: &'static Site, met: bool) {
+        self.world.property_met(site, met);
+    }
+
+    fn property_broken(&self, site: &'static Site, detail: &str) {
+        self.world.property_broken(site, detail);
+    }
+
+    fn buggify(&self, site: &'static Site) -> bool {
+        self.world.buggify(site)
     }
 
     fn timer_start(&self, deadline: Instant, waker: &Waker) -> Result<TimerId, Closed> {

@@ -125,6 +125,9 @@ where
         if self.settings.replay.is_some() || self.settings.seed.is_some() {
             return self.single();
         }
+        if let Err(bad) = event_loop::properties::catalogue() {
+            fail(format!("sim: {bad}"));
+        }
         self.look_into_lost_runs();
         let record = Record::open(&self.identity);
         let mut mode = Mode::InProcess;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::Config;
 use event_loop::backend::as_task;
+use event_loop::properties::Property;
 
 use crate::run::panics;
 use crate::run::plan::Plan;
@@ -125,6 +126,27 @@ impl<T> Run<T> {
         self.log().map(|_| self.remains.deviations.to_string())
     }
 
+    /// Every property that is linked into this program, in the catalogue's order, and how often
+    /// this run met it.
+    pub fn properties(&self) -> impl Iterator<Item = PropertyHits> {
+        event_loop::properties::linked()
+            .iter()
+            .enumerate()
+            .map(|(index, property)| {
+                let met = self
+                    .remains
+                    .properties
+                    .of(index)
+                    .copied()
+                    .unwrap_or_default();
+                PropertyHits {
+                    property: *property,
+                    reached: met.reached,
+                    hits: met.hits,
+                }
+            })
+    }
+
     pub(crate) fn without_value(self) -> Run<()> {
         let Self {
             value: _,
@@ -149,6 +171,19 @@ impl<T> Run<T> {
     pub(crate) fn log(&self) -> Option<&Log> {
         self.remains.log.as_deref()
     }
+}
+
+/// How often a run met a property.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct PropertyHits {
+    /// What is stated, and where.
+    pub property: Property,
+    /// How often the place was passed.
+    pub reached: u64,
+    /// How often the condition of `always!` held or that of `sometimes!` was met, `reachable!`
+    /// was passed, or `buggify!` was true; 0 for `unreachable!`.
+    pub hits: u64,
 }
 
 /// Makes the run of a plan. What `watch` returns is kept while the run lasts.

@@ -18,11 +18,13 @@ pub(crate) enum Domain {
     Scenario = 3,
     /// What the code under test draws: entropy, hash keys.
     Application = 4,
+    /// Where the code under test misbehaves because it was asked to.
+    Buggify = 5,
 }
 
 impl Domain {
     /// How many there are.
-    pub(super) const COUNT: usize = Self::Application as usize + 1;
+    pub(super) const COUNT: usize = Self::Buggify as usize + 1;
 }
 
 /// Where values come from.
@@ -93,9 +95,35 @@ impl Choices {
         if n <= 1 {
             return 0;
         }
+        self.value(label, n, task, |draws| draws.below(domain, n))
+    }
+
+    /// Whether the code under test misbehaves at a place: the first time in a run it is drawn
+    /// whether the place takes part at all.
+    pub(crate) fn buggify(
+        &mut self,
+        takes_part: &mut Option<bool>,
+        label: &'static str,
+        task: impl FnOnce() -> String,
+    ) -> bool {
+        let value = self.value(label, 2, task, |draws| {
+            let mut one_in_four = || draws.below(Domain::Buggify, 4) == 0;
+            let takes_part = *takes_part.get_or_insert_with(&mut one_in_four);
+            u64::from(takes_part && one_in_four())
+        });
+        value == 1
+    }
+
+    fn value(
+        &mut self,
+        label: &'static str,
+        n: u64,
+        task: impl FnOnce() -> String,
+        draw: impl FnOnce(&mut Draws) -> u64,
+    ) -> u64 {
         let Some(sites) = &mut self.sites else {
             return match self.source {
-                Source::Seeded => self.draws.below(domain, n),
+                Source::Seeded => draw(&mut self.draws),
                 Source::Plain | Source::Replayed(_) => 0,
             };
         };
@@ -105,7 +133,7 @@ impl Choices {
         let occurrence = *occurrence;
         let value = match &self.source {
             Source::Plain => 0,
-            Source::Seeded => self.draws.below(domain, n),
+            Source::Seeded => draw(&mut self.draws),
             Source::Replayed(entries) => {
                 let listed = entries.values.get(&site);
                 let value = listed.and_then(|values| values.get(&occurrence)).copied();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
-use event_loop::backend::{Polled, Runnable, TaskMeta, current_task};
+use event_loop::backend::{Polled, Runnable, TaskMeta, current_task, expect_worlds};
 use event_loop::{EventLoop, TaskId};
 use net_sim::{LinkConfig, Net};
 use virtual_time::{Instant, Timers};
@@ -14,6 +14,7 @@ use virtual_time::{Instant, Timers};
 use super::choices::{Choices, Domain};
 use super::decider::Decider;
 use super::inbox::Inbox;
+use super::properties::Properties;
 use super::ready::{Fifo, FifoByHost, Held, Ready, ReadyQueue, Shuffled, Strategy};
 use super::recording::Recording;
 use super::sockets::Sockets;
@@ -52,6 +53,8 @@ pub(crate) struct Core {
     pub(crate) choices: Choices,
     pub(crate) trace: Trace,
     pub(crate) recording: Option<Box<Recording>>,
+    pub(crate) properties: Properties,
+    pub(super) known_properties: usize,
     pub(crate) hosts: Vec<Host>,
     /// The task that stands for the future the world is driven for.
     pub(crate) root: Option<TaskMeta>,
@@ -136,6 +139,8 @@ impl Core {
             link: config.link.clone(),
             sockets: Sockets::default(),
             recording: plan.record.then(Box::default),
+            properties: Properties::default(),
+            known_properties: expect_worlds(),
             choices,
             trace,
             hosts: Vec::new(),

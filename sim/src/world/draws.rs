@@ -13,7 +13,7 @@ use super::choices::Domain;
 
 /// How many words of the opening each domain has, in the order of [`Domain`]; together what
 /// ChaCha makes at a time.
-const SHARES: [u8; Domain::COUNT] = [32, 12, 4, 8, 8];
+const SHARES: [u8; Domain::COUNT] = [32, 12, 4, 4, 8, 4];
 const OPENING: usize = 64;
 /// Where each domain's share ends.
 const ENDS: [u8; Domain::COUNT] = {

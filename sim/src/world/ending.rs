@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering;
 use event_loop::EventLoop;
 use event_loop::backend::{Runnable, drop_task};
 
+use super::properties::Properties;
 use super::ready::Ready;
 use super::verdict::Verdict;
 use super::{Entered, Presence, World, entry};
@@ -25,6 +26,7 @@ pub(crate) struct Remains {
     pub(crate) hosts: usize,
     pub(crate) strategy: &'static str,
     pub(crate) log: Option<Box<Log>>,
+    pub(crate) properties: Properties,
 }
 
 impl World {
@@ -70,6 +72,7 @@ impl World {
                 hosts: core.hosts.len(),
                 strategy: core.strategy(),
                 log: core.trace.take_log(),
+                properties: std::mem::take(&mut core.properties),
             }
         })
     }

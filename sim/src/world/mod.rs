@@ -14,6 +14,7 @@ pub(crate) mod entry;
 mod inbox;
 pub(crate) mod kernel;
 mod limits;
+pub(crate) mod properties;
 mod ready;
 pub(crate) mod recording;
 pub(crate) mod sockets;

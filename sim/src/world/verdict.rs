@@ -32,6 +32,9 @@ pub enum VerdictKind {
     Hang,
     /// The process of the run ended before the run did.
     Abort,
+    /// What the code states by [`always!`](event_loop::always) does not hold, or it came where
+    /// [`unreachable!`](event_loop::unreachable) stands.
+    Property,
 }
 
 impl VerdictKind {
@@ -50,6 +53,7 @@ impl VerdictKind {
             Self::Divergence => "divergence",
             Self::Hang => "hang",
             Self::Abort => "abort",
+            Self::Property => "property",
         }
     }
 }
