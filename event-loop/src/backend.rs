@@ -17,6 +17,7 @@ pub use crate::callback::Driver;
 pub use crate::context::{
     EnterGuard, OutsideTasks, Polled, as_task, current_task, drop_task, run_task,
 };
+pub use crate::coop::{Budget, with_budget};
 use crate::handle::{Inner, Shared};
 pub use crate::properties::{Site, expect_worlds};
 pub use crate::task::CancelPlace;

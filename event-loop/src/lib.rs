@@ -24,6 +24,7 @@ pub mod backend;
 mod callback;
 mod config;
 mod context;
+mod coop;
 mod error;
 mod exception;
 mod handle;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::future::Future;
 use std::ops::{Add, AddAssign, Sub, SubAssign};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use pin_project_lite::pin_project;
 
 use crate::backend::{BackendLoop, TimerId};
 use crate::handle::Inner;
-use crate::{EventLoop, context, production};
+use crate::{EventLoop, context, coop, production};
 
 /// A point of a loop's monotonic clock, in nanoseconds since the loop's zero.
 ///
@@ -200,11 +200,24 @@ impl Future for Sleep {
                 if due && !*polled {
                     // Tokio's is ready at once if its time is past; ours takes an iteration.
                     cx.waker().wake_by_ref();
+                    self.state = State::Done;
+                    return Poll::Pending;
                 }
-                std::mem::replace(polled, true) && due
+                *polled = true;
+                due
             }
             State::World { ev, timer } => match timer {
-                Some(armed) => ev.backend().timer_poll(*armed, cx.waker()),
+                Some(armed) => {
+                    let fired = coop::poll_leaf(cx, |cx| {
+                        let fired = ev.backend().timer_poll(*armed, cx.waker());
+                        if fired {
+                            Poll::Ready(())
+                        } else {
+                            Poll::Pending
+                        }
+                    });
+                    fired.is_ready()
+                }
                 None => {
                     // On a closed loop there is no time to wait for: pending for ever, and the
                     // task that waits is about to be dropped.
@@ -255,10 +268,18 @@ impl<F: Future> Future for Timeout<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
+        let had_budget = coop::has_budget_remaining();
         if let Poll::Ready(value) = this.future.poll(cx) {
             return Poll::Ready(Ok(value));
         }
-        Pin::new(this.sleep).poll(cx).map(|()| Err(Elapsed))
+        let sleep = Pin::new(this.sleep);
+        let expired = if had_budget && !coop::has_budget_remaining() {
+            // A future that always uses up the budget must not outlive its time.
+            pin!(coop::unconstrained(sleep)).poll(cx)
+        } else {
+            sleep.poll(cx)
+        };
+        expired.map(|()| Err(Elapsed))
     }
 }
 

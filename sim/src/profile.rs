@@ -3,16 +3,19 @@
 use std::fmt;
 use std::str::FromStr;
 
+use event_loop::backend::Budget;
+
 /// Whose production loop the world stands for, and so what it may do.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[non_exhaustive]
 pub enum Profile {
     /// Tokio's multi-thread runtime: any task that can run may be next; timers round up to the
-    /// next millisecond. The default.
+    /// next millisecond; a poll has 128 ready operations. The default.
     #[default]
     TokioMt,
     /// Tokio's current-thread runtime: the tasks of one host run first woken, first polled; hosts
-    /// interleave in any order; timers round up to the next millisecond.
+    /// interleave in any order; timers round up to the next millisecond; a poll has 128 ready
+    /// operations.
     TokioCt,
     /// Any task that can run may be next; timers are exact to the nanosecond, polls take no time.
     Exact,
@@ -34,6 +37,14 @@ impl Profile {
 
     pub(crate) const fn rounds_timers(self) -> bool {
         !matches!(self, Self::Exact)
+    }
+
+    /// How many ready operations a poll may have.
+    pub(crate) const fn budget(self) -> Budget {
+        match self {
+            Self::TokioMt | Self::TokioCt => Budget::TOKIO,
+            Self::Exact => Budget::UNLIMITED,
+        }
     }
 }
 

@@ -16,7 +16,7 @@ use crate::backend::{Backend, SocketKey};
 use crate::context::expect_current;
 use crate::handle::Inner;
 use crate::waiters::{Place, Waiters};
-use crate::{Closed, EventLoop};
+use crate::{Closed, EventLoop, coop};
 
 /// What the operating system would use for an application that does not say, as tokio does.
 const BACKLOG: u32 = 1024;
@@ -102,13 +102,16 @@ impl WorldListener {
     fn poll_accept(
         &self,
         place: &Place,
-        waker: &Waker,
+        cx: &mut Context<'_>,
     ) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
         let WorldSocket { backend, key } = &self.socket;
-        let polled = backend.poll_accept(*key, &self.waker);
-        if polled.is_pending() {
-            place.wait(waker);
-        }
+        let polled = coop::poll_leaf(cx, |cx| {
+            let polled = backend.poll_accept(*key, &self.waker);
+            if polled.is_pending() {
+                place.wait(cx.waker());
+            }
+            polled
+        });
         polled.map_ok(|(key, peer)| {
             let socket = WorldSocket {
                 backend: backend.clone(),
@@ -163,7 +166,7 @@ impl TcpListener {
                 .map(|(stream, peer)| (TcpStream::on_tokio(stream), peer)),
             ListenerRepr::World(listener) => {
                 let place = Place::new(&listener.acceptors);
-                poll_fn(|cx| listener.poll_accept(&place, cx.waker())).await
+                poll_fn(|cx| listener.poll_accept(&place, cx)).await
             }
         }
     }
@@ -178,7 +181,7 @@ impl TcpListener {
             ListenerRepr::Tokio(listener) => listener
                 .poll_accept(cx)
                 .map_ok(|(stream, peer)| (TcpStream::on_tokio(stream), peer)),
-            ListenerRepr::World(listener) => listener.poll_accept(&listener.last, cx.waker()),
+            ListenerRepr::World(listener) => listener.poll_accept(&listener.last, cx),
         }
     }
 
@@ -328,7 +331,9 @@ impl TcpStream {
                     .poll_read(cx, &mut buffer)
                     .map_ok(|()| buffer.filled().len())
             }
-            StreamRepr::World(socket) => socket.backend.poll_read(socket.key, into, cx.waker()),
+            StreamRepr::World(socket) => coop::poll_leaf(cx, |cx| {
+                socket.backend.poll_read(socket.key, into, cx.waker())
+            }),
         }
     }
 
@@ -344,7 +349,9 @@ impl TcpStream {
     fn poll_write_bytes(&mut self, cx: &mut Context<'_>, from: &[u8]) -> Poll<io::Result<usize>> {
         match &mut self.repr {
             StreamRepr::Tokio(stream) => Pin::new(stream).poll_write(cx, from),
-            StreamRepr::World(socket) => socket.backend.poll_write(socket.key, from, cx.waker()),
+            StreamRepr::World(socket) => coop::poll_leaf(cx, |cx| {
+                socket.backend.poll_write(socket.key, from, cx.waker())
+            }),
         }
     }
 }
@@ -359,7 +366,10 @@ async fn connect_in_world(
         backend: backend.clone(),
         key,
     };
-    poll_fn(|cx| socket.backend.poll_connected(key, cx.waker())).await?;
+    let connected = |cx: &mut Context<'_>| {
+        coop::poll_leaf(cx, |cx| socket.backend.poll_connected(key, cx.waker()))
+    };
+    poll_fn(connected).await?;
     Ok(socket)
 }
 

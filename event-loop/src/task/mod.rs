@@ -17,14 +17,27 @@ use std::task::{Context, Poll};
 
 use async_task::{FallibleTask, WithInfo};
 
+pub use crate::coop::{Unconstrained, consume_budget, unconstrained};
 pub use cancel::{CancelPlace, Cancellation, Cancelled, cancelled};
 pub(crate) use outcome::{Caught, Output};
 
 use crate::backend::{Backend, BackendLoop, Head, Runnable};
+use crate::coop::poll_leaf;
 use crate::exception::panic_text;
 use crate::handle::Inner;
 use crate::production::task::TokioTaskHandle;
 use crate::{Closed, EventLoop, context};
+
+/// The cooperative budget, as tokio has it: in one poll a task gets 128 ready operations of
+/// sockets, timers and handles; then it is as if nothing were ready, and the others go first.
+///
+/// A world keeps the budget in the profiles that stand for tokio.
+pub mod coop {
+    pub use crate::coop::{
+        Coop, RestoreOnPending, Unconstrained, consume_budget, cooperative, has_budget_remaining,
+        poll_proceed, unconstrained,
+    };
+}
 
 /// Starts a task on the current loop.
 ///
@@ -192,15 +205,17 @@ impl<T> Future for TaskHandle<T> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match &mut self.repr {
             Repr::Tokio(task) => Pin::new(task).poll(cx),
-            Repr::World { task, id, ev } => match Pin::new(&mut *task).poll(cx) {
-                Poll::Ready(Some(Ok(value))) => Poll::Ready(Ok(value.take())),
-                Poll::Ready(Some(Err(unread))) => Poll::Ready(Err(unread.read())),
-                Poll::Ready(None) => Poll::Ready(Err(TaskError::aborted())),
-                Poll::Pending => {
-                    ev.backend().note_join(*id);
-                    Poll::Pending
-                }
-            },
+            Repr::World { task, id, ev } => {
+                poll_leaf(cx, |cx| match Pin::new(&mut *task).poll(cx) {
+                    Poll::Ready(Some(Ok(value))) => Poll::Ready(Ok(value.take())),
+                    Poll::Ready(Some(Err(unread))) => Poll::Ready(Err(unread.read())),
+                    Poll::Ready(None) => Poll::Ready(Err(TaskError::aborted())),
+                    Poll::Pending => {
+                        ev.backend().note_join(*id);
+                        Poll::Pending
+                    }
+                })
+            }
             Repr::Closed => Poll::Ready(Err(TaskError::loop_closed())),
         }
     }

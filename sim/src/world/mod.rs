@@ -30,7 +30,7 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use event_loop::backend::{
     EnterGuard, OutsideTasks, Polled, Runnable, TaskMeta, as_task, current_task, drop_task,
-    run_task,
+    run_task, with_budget,
 };
 use event_loop::{EventLoop, TaskId};
 use interpose::{Baton, BatonError};
@@ -353,6 +353,7 @@ impl World {
         entered: &mut Entered,
         wakes: &mut Vec<Waker>,
     ) -> Drive {
+        let budget = self.profile.budget();
         let mut polled = Polled::Pending;
         loop {
             if self.inbox.has_any() {
@@ -368,12 +369,16 @@ impl World {
             match step {
                 Step::Poll(runnable) => {
                     self.begin_poll(runnable.meta(), entered);
-                    polled = run_task(runnable);
+                    polled = with_budget(budget, || run_task(runnable));
                 }
                 Step::Root => {
                     self.begin_poll(&root.meta, entered);
                     let mut cx = Context::from_waker(&root.waker);
-                    let poll = || as_task(root.meta, || root.future.as_mut().poll(&mut cx));
+                    let poll = || {
+                        with_budget(budget, || {
+                            as_task(root.meta, || root.future.as_mut().poll(&mut cx))
+                        })
+                    };
                     match catch_unwind(AssertUnwindSafe(poll)) {
                         Ok(Poll::Pending) => {}
                         Ok(Poll::Ready(())) => {

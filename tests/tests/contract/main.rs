@@ -20,4 +20,4 @@ macro_rules! files {
     };
 }
 
-files! { callbacks, closing, errors, lifecycle, refusals, tasks, tcp, time }
+files! { budget, callbacks, closing, errors, lifecycle, refusals, tasks, tcp, time }

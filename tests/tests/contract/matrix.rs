@@ -13,9 +13,9 @@ use crate::clause::{Reach, Test};
 use crate::tests;
 
 /// Clauses that wait for their feature.
-const NOT_BUILT_YET: [&str; 23] = [
-    "C4", "L9", "K5", "K7", "K11", "E3", "E4", "B1", "B2", "B3", "B4", "S1", "S2", "S3", "S4",
-    "S5", "S6", "S7", "D1", "D2", "D3", "D4", "D5",
+const NOT_BUILT_YET: [&str; 22] = [
+    "C4", "L9", "K5", "K7", "E3", "E4", "B1", "B2", "B3", "B4", "S1", "S2", "S3", "S4", "S5", "S6",
+    "S7", "D1", "D2", "D3", "D4", "D5",
 ];
 
 /// Where the document stops being written by hand.
