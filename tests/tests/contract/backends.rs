@@ -3,10 +3,11 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use event_loop::{EventLoop, LoopConfig, LoopError, production};
-use sim::Profile;
+use sim::{Config, Profile, Run, Sim};
 
 /// How many seeds a clause is run with in each profile, the plain run included.
 const SEEDS: u64 = 20;
@@ -54,6 +55,19 @@ impl Backend {
         self.factory().expect("a loop can be made")
     }
 
+    /// A recorded run of a world with hosts, under the profile and seed.
+    pub(crate) fn world<F: Future>(
+        self,
+        config: Config,
+        main: impl FnOnce(Sim) -> F,
+    ) -> Run<F::Output> {
+        let Self::Simulated { profile, seed } = self else {
+            panic!("{self} has no world");
+        };
+        MADE.with_borrow_mut(|made| made.push(self));
+        sim::record_once(&config.profile(profile), seed, main)
+    }
+
     /// The profile, in simulation.
     pub(crate) fn profile(self) -> Option<Profile> {
         match self {
@@ -64,6 +78,11 @@ impl Backend {
 
     pub(crate) fn is_simulated(self) -> bool {
         matches!(self, Self::Simulated { .. })
+    }
+
+    /// Whether no choice of its run is but the one that production would most likely make.
+    pub(crate) fn is_plain_run(self) -> bool {
+        matches!(self, Self::Simulated { seed: 0, .. })
     }
 
     /// Whether its clock is ideal: polls take no time.

@@ -16,7 +16,7 @@ use insta::assert_snapshot;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::backends::Backend;
-use crate::clause::Reach::{Everywhere, Production, Simulated, WorldsOwn};
+use crate::clause::Reach::{Everywhere, Simulated, WorldsOwn};
 use crate::clause::clauses;
 use crate::log::{Log, OnDrop};
 
@@ -26,9 +26,7 @@ clauses! {
     K9 {
         closing_drops_every_pending_future: Everywhere,
         closing_a_world_drops_them_in_creation_order: Simulated("tokio's order is its own"),
-        the_last_handle_closes_the_loop: Production(
-            "tasks and world hold their loop: it lives until it is closed",
-        ),
+        the_last_handle_closes_the_loop: Everywhere,
         a_handle_outlives_its_loop: Everywhere,
         a_tasks_destructor_is_refused_whatever_it_asks_of_a_closing_loop: Everywhere,
         a_callbacks_destructor_is_refused_whatever_it_asks_of_a_closing_loop: Everywhere,

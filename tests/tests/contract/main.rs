@@ -20,4 +20,15 @@ macro_rules! files {
     };
 }
 
-files! { budget, callbacks, closing, errors, lifecycle, refusals, tasks, tcp, time }
+files! {
+    budget,
+    callbacks,
+    closing,
+    errors,
+    iterations,
+    lifecycle,
+    refusals,
+    tasks,
+    tcp,
+    time,
+}

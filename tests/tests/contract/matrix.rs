@@ -12,10 +12,29 @@ use crate::backends::{Backend, Backends, made};
 use crate::clause::{Reach, Test};
 use crate::tests;
 
-/// Clauses that wait for their feature.
-const NOT_BUILT_YET: [&str; 22] = [
-    "C4", "L9", "K5", "K7", "E3", "E4", "B1", "B2", "B3", "B4", "S1", "S2", "S3", "S4", "S5", "S6",
-    "S7", "D1", "D2", "D3", "D4", "D5",
+/// Clauses that wait for their feature, and for which.
+const NOT_BUILT_YET: &[(&str, &str)] = &[
+    ("L9", "what is in force, and settings that come too late"),
+    ("K5", "task_group"),
+    ("K7", "what is attached to the wrong loop"),
+    ("E3", "slow callbacks"),
+    ("E4", "errors of the shutdown"),
+    ("B1", "blocking work"),
+    ("B2", "blocking work"),
+    ("B3", "blocking work"),
+    ("B4", "blocking work"),
+    ("S1", "signals"),
+    ("S2", "signals"),
+    ("S3", "signals"),
+    ("S4", "signals"),
+    ("S5", "signals"),
+    ("S6", "signals"),
+    ("S7", "signals"),
+    ("D1", "the shutdown"),
+    ("D2", "the shutdown"),
+    ("D3", "the shutdown"),
+    ("D4", "the shutdown"),
+    ("D5", "the shutdown"),
 ];
 
 /// Where the document stops being written by hand.
@@ -25,7 +44,7 @@ const RENDERED: &str = "<!-- From here on rendered by the suite. -->\n";
 fn every_clause_has_its_tests_and_every_test_its_clause() {
     let written: BTreeSet<_> = clauses(&document()).into_iter().collect();
     let built: BTreeSet<_> = tests().map(|test| test.clause.to_owned()).collect();
-    let waiting: BTreeSet<_> = NOT_BUILT_YET.map(str::to_owned).into();
+    let waiting: BTreeSet<_> = NOT_BUILT_YET.iter().map(|(id, _)| (*id).into()).collect();
     assert_eq!(
         built.intersection(&waiting).collect::<Vec<_>>(),
         [""; 0],
@@ -197,7 +216,7 @@ fn cell(clause: &str, column: Backend) -> &'static str {
     let concerned = of_clause().filter(|test| test.concerns(column)).count();
     let promised = of_clause().filter(|test| test.concerns(column) && test.runs_on(column));
     match promised.count() {
-        _ if NOT_BUILT_YET.contains(&clause) => "not built yet",
+        _ if NOT_BUILT_YET.iter().any(|(id, _)| *id == clause) => "not built yet",
         0 if column.is_simulated() => "not promised",
         0 => "simulation only",
         n if n == concerned => "promised",
