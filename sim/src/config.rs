@@ -33,6 +33,7 @@ pub(crate) struct Limits {
     pub(crate) time: Duration,
     pub(crate) polls: u64,
     pub(crate) polls_at_once: u64,
+    pub(crate) stall_after: Option<Duration>,
 }
 
 impl Config {
@@ -46,6 +47,7 @@ impl Config {
                 time: Duration::from_hours(24),
                 polls: 10_000_000,
                 polls_at_once: 1_000_000,
+                stall_after: None,
             },
             link: LinkConfig::new(Latency::constant(Duration::from_millis(1))),
         }
@@ -82,11 +84,49 @@ impl Config {
         self
     }
 
-    /// How many polls a run may take without virtual time passing and without a task that begins
-    /// or ends. Two tasks that hand a million messages to each other at one instant cannot be told
-    /// from two that get nowhere: such a test needs more.
+    /// How many polls a run may take without virtual time passing, without a task that begins or
+    /// ends, and without a byte that a socket takes or gives. Two tasks that hand a million
+    /// messages to each other through memory at one instant cannot be told from two that get
+    /// nowhere: such a test needs more.
     pub const fn polls_at_once(mut self, limit: u64) -> Self {
         self.limits.polls_at_once = limit;
+        self
+    }
+
+    /// After how much virtual time without progress the run has stalled, though timers fire.
+    /// Without it, the time limit ends such a run.
+    ///
+    /// Progress is: the test's body is polled, a task begins or ends, a socket takes or gives a
+    /// byte. A timer, or a segment under way, that is as far ahead as `span` puts the verdict off
+    /// until it is due, for somebody may be asleep on purpose. So choose a span longer than the
+    /// longest period in the test: a task that does its work in memory alone, a little at every
+    /// tick, makes no progress that can be seen.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use event_loop::time::sleep;
+    /// use sim::{Config, VerdictKind};
+    ///
+    /// let config = Config::new().stall_after(Duration::from_secs(60));
+    /// let run = sim::run_once(&config, 0, |_| async {
+    ///     let heartbeat = event_loop::spawn(async {
+    ///         loop {
+    ///             sleep(Duration::from_secs(1)).await;
+    ///         }
+    ///     });
+    ///     heartbeat.await
+    /// });
+    /// assert_eq!(run.verdict.unwrap().kind, VerdictKind::Stall);
+    /// ```
+    ///
+    /// # Panics
+    /// If `span` is zero.
+    pub const fn stall_after(mut self, span: Duration) -> Self {
+        assert!(
+            !span.is_zero(),
+            "stall_after: a span of zero is no time to get anywhere"
+        );
+        self.limits.stall_after = Some(span);
         self
     }
 

@@ -351,6 +351,9 @@ mod a_foreign_thread {
     }
 }
 
+#[path = "verdicts/a_stall.rs"]
+mod a_stall;
+
 #[path = "verdicts/the_end_of_a_failed_run.rs"]
 mod the_end_of_a_failed_run;
 

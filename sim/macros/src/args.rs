@@ -15,10 +15,11 @@ pub(crate) struct Setting {
 }
 
 /// Each argument, and how it is written.
-const ARGUMENTS: [(&str, &str); 5] = [
+const ARGUMENTS: [(&str, &str); 6] = [
     ("seeds", "seeds = 1000"),
     ("profile", "profile = \"tokio-ct\""),
     ("time_limit", "time_limit = \"10 s\""),
+    ("stall_after", "stall_after = \"10 min\""),
     ("polls", "polls = 100_000"),
     ("polls_at_once", "polls_at_once = 5_000_000"),
 ];
@@ -97,7 +98,7 @@ fn argument(input: ParseStream<'_>, names: &mut Vec<Ident>) -> Result<Setting> {
     let expr = without_groups(input.parse()?);
     let value = match &*name.to_string() {
         "profile" => profile(&expr)?,
-        "time_limit" => time_limit(&expr)?,
+        span @ ("time_limit" | "stall_after") => duration(span, &expr)?,
         integer => from_one(integer, &expr)?,
     };
     Ok(Setting { name, value })
@@ -151,16 +152,16 @@ fn profile(value: &Expr) -> Result<TokenStream> {
     Ok(quote!(::sim::Profile::#variant))
 }
 
-fn time_limit(value: &Expr) -> Result<TokenStream> {
+fn duration(name: &str, value: &Expr) -> Result<TokenStream> {
     match literal(value) {
         Some(Lit::Str(text)) => {
-            let limit = duration::parse(&text.value()).map_err(|error| wrong(value, error))?;
-            let (secs, nanos) = (limit.as_secs(), limit.subsec_nanos());
+            let span = duration::parse(&text.value()).map_err(|error| wrong(value, error))?;
+            let (secs, nanos) = (span.as_secs(), span.subsec_nanos());
             Ok(quote!(::core::time::Duration::new(#secs, #nanos)))
         }
         Some(Lit::Int(number)) => Err(wrong(
             value,
-            format!("`time_limit = {number}` has no unit: write `time_limit = \"{number} s\"`"),
+            format!("`{name} = {number}` has no unit: write `{name} = \"{number} s\"`"),
         )),
         // Of any other expression the compiler says whether it is a `Duration`.
         _ => Ok(value.to_token_stream()),
@@ -198,7 +199,7 @@ fn skip_to_comma(input: ParseStream<'_>) -> Result<()> {
     Ok(())
 }
 
-fn argument_names() -> [&'static str; 5] {
+fn argument_names() -> [&'static str; 6] {
     ARGUMENTS.map(|(name, _)| name)
 }
 
@@ -244,8 +245,8 @@ mod tests {
         assert_eq!(
             errors(args),
             [
-                "unknown argument `sedes`: allowed are seeds, profile, time_limit, polls, \
-                 polls_at_once; did you mean `seeds`?",
+                "unknown argument `sedes`: allowed are seeds, profile, time_limit, \
+                 stall_after, polls, polls_at_once; did you mean `seeds`?",
                 "`polls` must be an integer literal from 1, not `0`",
                 "unknown profile \"exakt\": allowed are tokio-mt, tokio-ct, exact; \
                  did you mean \"exact\"?",

@@ -117,6 +117,9 @@ impl World {
             let read = core.with_net(|net, now, decide| net.read(now, id, into, decide))?;
             core.trace
                 .event(core.now, Kind::Read, current_serial(), read as u64);
+            if read > 0 {
+                core.progress();
+            }
             Ok(read)
         })
     }
@@ -131,6 +134,9 @@ impl World {
             let written = core.with_net(|net, now, decide| net.write(now, id, from, decide))?;
             core.trace
                 .event(core.now, Kind::Write, current_serial(), written as u64);
+            if written > 0 {
+                core.progress();
+            }
             Ok(written)
         })
     }

@@ -65,8 +65,12 @@ pub(crate) struct Core {
     pub(super) polls: u64,
     /// How many polls there had been when time passed last.
     pub(super) polls_before: u64,
-    /// How many polls there had been when a task began or ended last.
-    pub(super) polls_before_change: u64,
+    /// How many polls there had been when a task began or ended, or bytes moved, last.
+    pub(super) polls_before_progress: u64,
+    /// When the root was polled, a task began or ended, or bytes moved, last.
+    pub(super) progress_at: Instant,
+    /// Until then somebody may be asleep on purpose.
+    pub(super) sleeping_until: Instant,
     /// After this many polls somebody has to look at the limits.
     pub(super) look_at: u64,
     pub(crate) ended: Option<Box<Verdict>>,
@@ -151,7 +155,9 @@ impl Core {
             poll_cost,
             polls: 0,
             polls_before: 0,
-            polls_before_change: 0,
+            polls_before_progress: 0,
+            progress_at: Instant::BEGIN,
+            sleeping_until: Instant::BEGIN,
             look_at: limits.patience().min(limits.polls),
             ended: None,
             closed: false,
@@ -228,7 +234,7 @@ impl Core {
         site: &'static Location<'static>,
     ) -> TaskMeta {
         let id = self.tasks.admit();
-        self.polls_before_change = self.polls;
+        self.progress();
         self.trace
             .event(self.now, Kind::Spawn, id.serial(), u64::from(host));
         if let (Some(recording), Some(names)) = (&mut self.recording, self.trace.names()) {
@@ -320,7 +326,8 @@ impl Core {
                 VerdictKind::Deadlock
                 | VerdictKind::Livelock
                 | VerdictKind::PollLimit
-                | VerdictKind::TimeLimit,
+                | VerdictKind::TimeLimit
+                | VerdictKind::Stall,
                 Some(recording),
             ) => {
                 let live = self.tasks.in_creation_order();
@@ -385,6 +392,7 @@ impl Core {
             Ready::Task(runnable) => *runnable.meta(),
             Ready::Root => {
                 self.root_queued = false;
+                self.progress_at = self.now;
                 match self.root {
                     Some(meta) => meta,
                     None => return Step::Wake,
@@ -415,7 +423,7 @@ impl Core {
     #[must_use]
     pub(crate) fn finish(&mut self, id: TaskId) -> Option<Box<Endings>> {
         self.trace.event(self.now, Kind::Finish, id.serial(), 0);
-        self.polls_before_change = self.polls;
+        self.progress();
         if let Some(recording) = &mut self.recording {
             recording.finished(id.serial());
         }

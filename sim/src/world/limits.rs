@@ -33,6 +33,13 @@ impl Core {
         }
     }
 
+    /// A task began or ended, or bytes moved: somebody gets somewhere.
+    #[inline]
+    pub(crate) fn progress(&mut self) {
+        self.polls_before_progress = self.polls;
+        self.progress_at = self.now;
+    }
+
     #[cold]
     fn look_at_limits(&mut self) {
         let limits = self.limits;
@@ -47,13 +54,12 @@ impl Core {
                     self.end_at_time_limit();
                 }
             } else {
-                // Who finishes tasks, or starts any, gets somewhere.
-                let before = self.polls_before.max(self.polls_before_change);
+                let before = self.polls_before.max(self.polls_before_progress);
                 let limit = limits.polls_at_once;
                 if self.polls - before > limit {
                     let message = format!(
-                        "{limit} polls and no time passed, no task began or ended, and no timer \
-                         or arrival is to come; `polls_at_once` sets this limit"
+                        "{limit} polls and no time passed, no task began or ended, no byte \
+                         moved, and no timer or arrival is to come; `polls_at_once` sets this limit"
                     );
                     self.end(VerdictKind::Livelock, message);
                 }
@@ -81,11 +87,26 @@ impl Core {
         );
     }
 
+    fn end_stalled(&mut self, span: Duration) {
+        self.end(
+            VerdictKind::Stall,
+            format!(
+                "timers fire and nobody gets anywhere: for {span:?} the body was not polled, no \
+                 task began or ended, and no byte moved; `stall_after` sets this limit"
+            ),
+        );
+    }
+
     /// Something will be due.
     pub(super) fn expect(&mut self, at: Instant) {
         self.next_due = self.next_due.min(at);
         let patience = self.limits.patience();
         self.look_at = self.look_at.min(self.polls_before + patience);
+        if let Some(span) = self.limits.stall_after
+            && at >= self.now + span
+        {
+            self.sleeping_until = self.sleeping_until.max(at);
+        }
     }
 
     fn next_event(&mut self) -> Option<Instant> {
@@ -134,6 +155,11 @@ impl Core {
             };
             return self.end(VerdictKind::Deadlock, message);
         };
+        if let Some(span) = self.limits.stall_after
+            && self.now >= (self.progress_at + span).max(self.sleeping_until)
+        {
+            return self.end_stalled(span);
+        }
         if next > Instant::BEGIN + self.limits.time {
             return self.end_at_time_limit();
         }

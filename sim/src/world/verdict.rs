@@ -18,7 +18,7 @@ pub enum VerdictKind {
     Unread,
     /// Nothing can run and nothing is pending.
     Deadlock,
-    /// A million polls and nothing else: no time passed, and no task began or ended.
+    /// A million polls and nothing else: no time passed, no task began or ended, no byte moved.
     Livelock,
     /// More polls than allowed.
     PollLimit,
@@ -35,6 +35,8 @@ pub enum VerdictKind {
     /// What the code states by [`always!`](event_loop::always) does not hold, or it came where
     /// [`unreachable!`](event_loop::unreachable) stands.
     Property,
+    /// Timers fire, and nobody gets anywhere: see [`Config::stall_after`](crate::Config::stall_after).
+    Stall,
 }
 
 impl VerdictKind {
@@ -54,6 +56,7 @@ impl VerdictKind {
             Self::Hang => "hang",
             Self::Abort => "abort",
             Self::Property => "property",
+            Self::Stall => "stall",
         }
     }
 }

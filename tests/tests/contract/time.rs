@@ -278,7 +278,7 @@ fn yielding_for_nothing_is_a_livelock(backend: Backend) {
         }
     });
     let verdict = run.verdict.unwrap();
-    assert_snapshot!(verdict.message, @"20000 polls and no time passed, no task began or ended, and no timer or arrival is to come; `polls_at_once` sets this limit");
+    assert_snapshot!(verdict.message, @"20000 polls and no time passed, no task began or ended, no byte moved, and no timer or arrival is to come; `polls_at_once` sets this limit");
     assert_eq!(verdict.kind, VerdictKind::Livelock);
 }
 
