@@ -94,6 +94,8 @@ pub trait Backend: Send + Sync + 'static {
     fn schedule(&self, runnable: Runnable) -> Option<Runnable>;
     /// Drops the task's future at its next turn, without polling it.
     fn abort(&self, task: TaskId);
+    /// Whether the task has ended, in whichever way.
+    fn is_finished(&self, task: TaskId) -> bool;
     /// Asks the task to finish.
     fn request_cancel(&self, task: TaskId);
     /// Whether the task was asked to finish; if not, `waker` is woken once it is.

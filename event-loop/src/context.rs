@@ -1,7 +1,6 @@
 //! Which loop and which task this thread is inside.
 
 use std::cell::{Cell, RefCell};
-use std::future::Future;
 use std::marker::PhantomData;
 use std::panic::Location;
 use std::sync::Arc;
@@ -10,7 +9,7 @@ use async_task::ScheduleInfo;
 
 use crate::backend::{Head, Runnable, TaskMeta};
 use crate::production::task::TokioTask;
-use crate::{Closed, EventLoop, LoopError, NoCurrentLoop, TaskHandle, TaskId};
+use crate::{EventLoop, NoCurrentLoop, TaskId};
 
 /// A run under way on this thread.
 #[derive(Clone, Copy)]
@@ -53,9 +52,12 @@ thread_local! {
 /// # Errors
 /// [`NoCurrentLoop`] if there is none.
 pub fn current() -> Result<EventLoop, NoCurrentLoop> {
-    try_current()
-        .filter(|ev| !ev.is_closed())
-        .ok_or_else(NoCurrentLoop::here)
+    try_current().and_then(|ev| {
+        if ev.is_closed() {
+            return Err(NoCurrentLoop::here());
+        }
+        Ok(ev)
+    })
 }
 
 /// The loop that is running on this thread right now: [`current`], but not a merely entered one.
@@ -69,26 +71,12 @@ pub fn running() -> Result<EventLoop, NoCurrentLoop> {
         .ok_or_else(NoCurrentLoop::here)
 }
 
-/// Spawns on the current loop, as [`spawn`](crate::spawn) does, but without its panic.
-///
-/// # Errors
-/// [`LoopError::Closed`] if the loop is closed or there is none on this thread.
-#[track_caller]
-pub fn try_spawn<F>(future: F) -> Result<TaskHandle<F::Output>, LoopError>
-where
-    F: Future + Send + 'static,
-    F::Output: Send + 'static,
-{
-    let ev = try_current().ok_or(Closed)?;
-    Ok(ev.try_spawn(future)?)
-}
-
 /// The loop of an ambient function, which panics where there is none.
 #[track_caller]
 pub(crate) fn expect_current() -> EventLoop {
     match try_current() {
-        Some(ev) => ev,
-        None => panic!("{}", NoCurrentLoop::here()),
+        Ok(ev) => ev,
+        Err(none) => panic!("{none}"),
     }
 }
 
@@ -116,8 +104,9 @@ fn with_context<R>(f: impl FnOnce(Option<&Context>) -> R) -> R {
     called.expect("it is called once")
 }
 
-fn try_current() -> Option<EventLoop> {
-    with_current(|ev| ev.cloned())
+/// The current loop, be it closed.
+pub(crate) fn try_current() -> Result<EventLoop, NoCurrentLoop> {
+    with_current(|ev| ev.cloned()).ok_or_else(NoCurrentLoop::here)
 }
 
 /// Makes a loop current on this thread until dropped.

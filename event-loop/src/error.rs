@@ -65,6 +65,8 @@ pub enum LoopError {
     },
     /// The loop is closed.
     Closed,
+    /// An ambient function on a thread that has no current loop.
+    NoCurrentLoop(NoCurrentLoop),
     /// [`stop`](crate::EventLoop::stop) came before the future was ready.
     StoppedEarly,
     /// [`close`](crate::EventLoop::close) on a loop that is running.
@@ -106,6 +108,7 @@ impl fmt::Display for LoopError {
                 write!(f, ", this one was to run at {here}): {WAYS_OUT}")
             }
             Self::Closed => Closed.fmt(f),
+            Self::NoCurrentLoop(none) => none.fmt(f),
             Self::StoppedEarly => f.write_str("Event loop stopped before Future completed."),
             Self::CloseWhileRunning { outer } => {
                 write!(
@@ -130,5 +133,11 @@ impl std::error::Error for LoopError {}
 impl From<Closed> for LoopError {
     fn from(_: Closed) -> Self {
         Self::Closed
+    }
+}
+
+impl From<NoCurrentLoop> for LoopError {
+    fn from(none: NoCurrentLoop) -> Self {
+        Self::NoCurrentLoop(none)
     }
 }

@@ -1,7 +1,6 @@
 //! The handle: one type for every loop, chosen at run time.
 
 use std::fmt;
-use std::future::Future;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,7 +12,6 @@ use crate::context::EnterGuard;
 use crate::exception::{Handler, HandlerSlot, panic_text};
 use crate::lifecycle::Life;
 use crate::production::TokioLoop;
-use crate::task::{self, TaskHandle};
 use crate::time::Instant;
 use crate::{CallHandle, Closed, Description, ErrorContext};
 
@@ -164,42 +162,6 @@ impl EventLoop {
             Inner::Tokio(_) => SystemTime::now(),
             Inner::Other(backend) => backend.wall_now(),
         }
-    }
-
-    /// Starts a task. On a closed loop the task never runs, its handle reports
-    /// [`TaskError::is_closed`](crate::TaskError::is_closed).
-    #[track_caller]
-    pub fn spawn<F>(&self, future: F) -> TaskHandle<F::Output>
-    where
-        F: Future + Send + 'static,
-        F::Output: Send + 'static,
-    {
-        task::spawn_on(self, None, Location::caller(), future)
-            .unwrap_or_else(|Closed| TaskHandle::closed())
-    }
-
-    /// Starts a task with a name, which traces, reports and errors show.
-    #[track_caller]
-    pub fn spawn_named<F>(&self, name: &str, future: F) -> TaskHandle<F::Output>
-    where
-        F: Future + Send + 'static,
-        F::Output: Send + 'static,
-    {
-        task::spawn_on(self, Some(name), Location::caller(), future)
-            .unwrap_or_else(|Closed| TaskHandle::closed())
-    }
-
-    /// Starts a task, or says that the loop is closed.
-    ///
-    /// # Errors
-    /// [`Closed`].
-    #[track_caller]
-    pub fn try_spawn<F>(&self, future: F) -> Result<TaskHandle<F::Output>, Closed>
-    where
-        F: Future + Send + 'static,
-        F::Output: Send + 'static,
-    {
-        task::spawn_on(self, None, Location::caller(), future)
     }
 
     /// Makes this the thread's current loop until the guard is dropped, which does not keep the

@@ -39,12 +39,15 @@ mod waiters;
 
 pub use callback::CallHandle;
 pub use config::{Description, LoopConfig};
-pub use context::{current, running, try_spawn};
+pub use context::{current, running};
 pub use error::{Closed, LoopError, NoCurrentLoop};
 pub use exception::ErrorContext;
 pub use handle::EventLoop;
 pub use runner::Runner;
-pub use task::{TaskError, TaskHandle, TaskId, cancelled, spawn, spawn_named, yield_now};
+pub use task::{
+    AbortHandle, TaskError, TaskHandle, TaskId, cancelled, spawn, spawn_fallible, spawn_named,
+    try_spawn, try_spawn_fallible, try_spawn_named, yield_now,
+};
 
 /// What the expansions of this crate's macros name.
 #[doc(hidden)]

@@ -40,7 +40,7 @@ impl EventLoop {
         let mut main = self.spawn_named("main", future);
         match run.until(&mut main)? {
             Ok(value) => Ok(value),
-            Err(error) => match error.into_panic() {
+            Err(error) => match error.try_into_panic() {
                 Ok(payload) => resume_unwind(payload),
                 Err(_) => Err(LoopError::Closed),
             },

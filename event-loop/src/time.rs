@@ -11,7 +11,7 @@ use pin_project_lite::pin_project;
 
 use crate::backend::{BackendLoop, TimerId};
 use crate::handle::Inner;
-use crate::{EventLoop, context, coop, production};
+use crate::{EventLoop, LoopError, context, coop, production};
 
 /// A point of a loop's monotonic clock, in nanoseconds since the loop's zero.
 ///
@@ -133,6 +133,32 @@ pub fn sleep_until(deadline: Instant) -> Sleep {
     Sleep::new(&context::expect_current(), deadline)
 }
 
+/// [`sleep`] without its panic.
+///
+/// # Errors
+/// [`LoopError::NoCurrentLoop`] and [`LoopError::Closed`].
+pub fn try_sleep(span: Duration) -> Result<Sleep, LoopError> {
+    let ev = open_loop()?;
+    Ok(Sleep::new(&ev, ev.now() + span))
+}
+
+/// [`sleep_until`] without its panic.
+///
+/// # Errors
+/// [`LoopError::NoCurrentLoop`] and [`LoopError::Closed`].
+pub fn try_sleep_until(deadline: Instant) -> Result<Sleep, LoopError> {
+    Ok(Sleep::new(&open_loop()?, deadline))
+}
+
+/// [`timeout`] without its panic.
+///
+/// # Errors
+/// [`LoopError::NoCurrentLoop`] and [`LoopError::Closed`]; the future is given up.
+pub fn try_timeout<F: Future>(span: Duration, future: F) -> Result<Timeout<F>, LoopError> {
+    let sleep = try_sleep(span)?;
+    Ok(Timeout { future, sleep })
+}
+
 /// Limits how long `future` may take.
 ///
 /// The future is polled before the clock is looked at, so [`Elapsed`] is never returned when the
@@ -146,6 +172,15 @@ pub fn timeout<F: Future>(span: Duration, future: F) -> Timeout<F> {
         future,
         sleep: sleep(span),
     }
+}
+
+/// The current loop, if there is time to wait for on it.
+fn open_loop() -> Result<EventLoop, LoopError> {
+    let ev = context::try_current()?;
+    if ev.is_closed() {
+        return Err(LoopError::Closed);
+    }
+    Ok(ev)
 }
 
 /// The future of [`sleep`].

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use tokio::runtime::{Builder, Handle, Runtime};
 
 use crate::handle::Inner;
+use crate::task::Output;
 use crate::time::Instant;
 use crate::{Closed, Description, EventLoop, LoopConfig, LoopError};
 use task::{TokioTask, TokioTaskHandle};
@@ -106,16 +107,16 @@ impl TokioLoop {
         }
     }
 
-    pub(crate) fn spawn<F>(
+    pub(crate) fn spawn<F, T>(
         &self,
         ev: &EventLoop,
         name: Option<&str>,
         site: &'static Location<'static>,
         future: F,
-    ) -> Result<TokioTaskHandle<F::Output>, Closed>
+    ) -> Result<TokioTaskHandle<T>, Closed>
     where
-        F: Future + Send + 'static,
-        F::Output: Send + 'static,
+        F: Future<Output = Output<T>> + Send + 'static,
+        T: Send + 'static,
     {
         if ev.closed_flag() {
             return Err(Closed);

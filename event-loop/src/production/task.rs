@@ -4,14 +4,14 @@ use std::future::Future;
 use std::panic::Location;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use pin_project_lite::pin_project;
 use tokio::runtime::Handle;
-use tokio::task::JoinHandle;
+use tokio::task::{self, JoinHandle};
 
 use crate::context::{enter_tokio_task, leave_tokio_task};
-use crate::task::{Cancellation, Caught, Output};
+use crate::task::{Cancellation, Output};
 use crate::{ErrorContext, EventLoop, TaskError, TaskId};
 
 /// What tokio does not keep for us.
@@ -44,6 +44,10 @@ impl TokioTask {
         &self.ev
     }
 
+    pub(crate) fn id(&self) -> TaskId {
+        self.id
+    }
+
     /// Where it was spawned.
     pub(crate) fn site(&self) -> &'static Location<'static> {
         self.site
@@ -51,6 +55,13 @@ impl TokioTask {
 
     pub(crate) fn cancellation(&self) -> &Cancellation {
         &self.cancellation
+    }
+
+    pub(crate) fn request_cancel(&self) {
+        self.cancellation
+            .request()
+            .into_iter()
+            .for_each(Waker::wake);
     }
 
     pub(crate) fn describe(&self, context: &mut ErrorContext) {
@@ -69,12 +80,12 @@ pub(crate) struct TokioTaskHandle<T> {
 impl<T> TokioTaskHandle<T> {
     pub(crate) fn spawn<F>(handle: &Handle, task: Arc<TokioTask>, future: F) -> Self
     where
-        F: Future<Output = T> + Send + 'static,
+        F: Future<Output = Output<T>> + Send + 'static,
         T: Send + 'static,
     {
         let inside = InTask {
             task: Some(task.clone()),
-            future: Some(Caught::new(future)),
+            future: Some(future),
         };
         Self {
             join: handle.spawn(inside),
@@ -82,10 +93,15 @@ impl<T> TokioTaskHandle<T> {
         }
     }
 
-    pub(crate) fn request_cancel(&self) {
-        for waker in self.task.cancellation.request() {
-            waker.wake();
+    pub(crate) fn abort_handle(&self) -> TokioAbortHandle {
+        TokioAbortHandle {
+            abort: self.join.abort_handle(),
+            task: self.task.clone(),
         }
+    }
+
+    pub(crate) fn request_cancel(&self) {
+        self.task.request_cancel();
     }
 
     pub(crate) fn abort(&self) {
@@ -105,14 +121,39 @@ impl<T> Future for TokioTaskHandle<T> {
     type Output = Result<T, TaskError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let id = self.task.id;
         Pin::new(&mut self.join)
             .poll(cx)
             .map(|joined| match joined {
-                Ok(Ok(value)) => Ok(value.take()),
-                Ok(Err(unread)) => Err(unread.read()),
-                Err(error) if error.is_panic() => Err(TaskError::panicked(error.into_panic())),
-                Err(_) => Err(TaskError::aborted()),
+                Ok(output) => output.read(id),
+                Err(error) if error.is_panic() => Err(TaskError::panicked(id, error.into_panic())),
+                Err(_) => Err(TaskError::aborted(id)),
             })
+    }
+}
+
+/// Ends a started task; dropping it does nothing.
+#[derive(Clone)]
+pub(crate) struct TokioAbortHandle {
+    abort: task::AbortHandle,
+    task: Arc<TokioTask>,
+}
+
+impl TokioAbortHandle {
+    pub(crate) fn request_cancel(&self) {
+        self.task.request_cancel();
+    }
+
+    pub(crate) fn abort(&self) {
+        self.abort.abort();
+    }
+
+    pub(crate) fn is_finished(&self) -> bool {
+        self.abort.is_finished()
+    }
+
+    pub(crate) fn id(&self) -> TaskId {
+        self.task.id
     }
 }
 
@@ -122,7 +163,7 @@ pin_project! {
     struct InTask<F> {
         task: Option<Arc<TokioTask>>,
         #[pin]
-        future: Option<Caught<F>>,
+        future: Option<F>,
     }
 
     impl<F> PinnedDrop for InTask<F> {
@@ -136,7 +177,7 @@ pin_project! {
 }
 
 impl<F: Future> Future for InTask<F> {
-    type Output = Output<F::Output>;
+    type Output = F::Output;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();

@@ -1,20 +1,62 @@
 //! What a task leaves behind, with every panic of the user's code turned into it.
 
 use std::any::Any;
+use std::fmt;
 use std::future::Future;
+use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 
-use super::TaskError;
+use super::{TaskError, TaskId};
 use crate::backend::current_task;
 use crate::exception::{HandlerSlot, panic_text};
 use crate::{ErrorContext, EventLoop, context};
 
 /// What a task leaves behind: its value, or a failure somebody has to read.
-pub(crate) type Output<T> = Result<Kept<T>, Box<Unread>>;
+pub(crate) enum Output<T> {
+    Value(Kept<T>),
+    /// A value that is a failure itself.
+    Failure(Box<Unread<Kept<T>>>),
+    Panic(Box<Unread<Box<dyn Any + Send>>>),
+}
+
+impl<T> Output<T> {
+    /// What is told to who awaits the task `id`.
+    pub(crate) fn read(self, id: TaskId) -> Result<T, TaskError> {
+        match self {
+            Self::Value(value) => Ok(value.take()),
+            Self::Failure(unread) => Ok(unread.read().take()),
+            Self::Panic(unread) => Err(TaskError::panicked(id, unread.read())),
+        }
+    }
+}
+
+/// Which values of a task are failures that somebody has to read.
+pub(crate) trait Judge<T>: 'static {
+    /// The failure's text, if it is one.
+    fn failure(value: &T) -> Option<String>;
+}
+
+/// No value is a failure.
+pub(crate) enum Plain {}
+
+/// An `Err` is a failure.
+pub(crate) enum Fallible {}
+
+impl<T> Judge<T> for Plain {
+    fn failure(_: &T) -> Option<String> {
+        None
+    }
+}
+
+impl<T, E: fmt::Display> Judge<Result<T, E>> for Fallible {
+    fn failure(value: &Result<T, E>) -> Option<String> {
+        value.as_ref().err().map(E::to_string)
+    }
+}
 
 /// A task's value on its way to a reader.
 ///
@@ -23,7 +65,7 @@ pub(crate) type Output<T> = Result<Kept<T>, Box<Unread>>;
 pub(crate) struct Kept<T>(Option<T>);
 
 impl<T> Kept<T> {
-    pub(crate) fn take(mut self) -> T {
+    fn take(mut self) -> T {
         self.0.take().expect("a value is taken once")
     }
 }
@@ -33,25 +75,30 @@ impl<T> Drop for Kept<T> {
         if let Some(value) = self.0.take()
             && let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(value)))
         {
-            drop(Unread::new(payload));
+            drop(unread_panic(payload));
         }
     }
 }
 
-/// A task's panic on its way to a reader; if it is dropped unread, the exception handler gets it.
-pub(crate) struct Unread {
-    payload: Option<Box<dyn Any + Send>>,
+/// A task's failure on its way to a reader; if it is dropped unread, the exception handler gets it.
+pub(crate) struct Unread<P> {
+    payload: Option<P>,
     ev: Option<EventLoop>,
     handler: Option<HandlerSlot>,
     context: Option<Box<ErrorContext>>,
 }
 
-impl Unread {
-    fn new(payload: Box<dyn Any + Send>) -> Box<Self> {
+fn unread_panic(payload: Box<dyn Any + Send>) -> Box<Unread<Box<dyn Any + Send>>> {
+    let text = panic_text(&*payload);
+    Unread::new(payload, text)
+}
+
+impl<P> Unread<P> {
+    fn new(payload: P, text: String) -> Box<Self> {
         let ev = context::with_current(|ev| ev.cloned());
         let context = ev.as_ref().map(|ev| {
             let message = "Task exception was never retrieved";
-            let mut context = Box::new(ErrorContext::new(ev, message, panic_text(&*payload)));
+            let mut context = Box::new(ErrorContext::new(ev, message, text));
             if let Some(meta) = current_task() {
                 context.task = Some(meta.id);
                 context.created_at = Some(meta.site);
@@ -72,15 +119,12 @@ impl Unread {
         })
     }
 
-    pub(crate) fn read(mut self) -> TaskError {
-        match self.payload.take() {
-            Some(payload) => TaskError::panicked(payload),
-            None => TaskError::aborted(),
-        }
+    fn read(mut self) -> P {
+        self.payload.take().expect("a failure is read once")
     }
 }
 
-impl Drop for Unread {
+impl<P> Drop for Unread<P> {
     fn drop(&mut self) {
         if let (Some(_), Some(ev), Some(context)) =
             (self.payload.take(), self.ev.take(), self.context.take())
@@ -95,54 +139,80 @@ pin_project! {
     ///
     /// The future is dropped here too, where its destructor's panic can be caught: below, in the
     /// executor's hands, it would end the process.
-    pub(crate) struct Caught<F> {
+    pub(crate) struct Caught<F, J> {
         #[pin]
         future: Option<F>,
+        judge: PhantomData<fn() -> J>,
     }
 
-    impl<F> PinnedDrop for Caught<F> {
+    impl<F, J> PinnedDrop for Caught<F, J> {
         fn drop(this: Pin<&mut Self>) {
             let mut future = this.project().future;
             if future.is_some()
                 && let Err(payload) = catch_unwind(AssertUnwindSafe(|| future.set(None)))
             {
-                drop(Unread::new(payload));
+                drop(unread_panic(payload));
             }
         }
     }
 }
 
-impl<F> Caught<F> {
+impl<F, J> Caught<F, J> {
     pub(crate) fn new(future: F) -> Self {
         Self {
             future: Some(future),
+            judge: PhantomData,
         }
     }
 }
 
-impl<F: Future> Future for Caught<F> {
+impl<F: Future, J: Judge<F::Output>> Future for Caught<F, J> {
     type Output = Output<F::Output>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut slot = self.project().future;
-        // The future is dropped within the same net, before anybody sees the outcome.
+        // The future is dropped, and its value judged, within the same net, before anybody sees
+        // the outcome.
         let polled = catch_unwind(AssertUnwindSafe(|| {
             let future = slot
                 .as_mut()
                 .as_pin_mut()
                 .expect("a task is not polled after its end");
-            let polled = future.poll(cx);
-            if polled.is_ready() {
+            future.poll(cx).map(|value| {
+                let value = Kept(Some(value));
                 slot.set(None);
-            }
-            polled
+                let failure = value.0.as_ref().and_then(J::failure);
+                (value, failure)
+            })
         }));
         let outcome = match polled {
             Ok(Poll::Pending) => return Poll::Pending,
-            Ok(Poll::Ready(value)) => Ok(Kept(Some(value))),
-            Err(payload) => Err(Unread::new(payload)),
+            Ok(Poll::Ready((value, None))) => Output::Value(value),
+            Ok(Poll::Ready((value, Some(text)))) => Output::Failure(Unread::new(value, text)),
+            Err(payload) => Output::Panic(unread_panic(payload)),
         };
         context::mark_finished();
         Poll::Ready(outcome)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_outcome_takes_no_more_room_than_its_value_and_a_word() {
+        assert_eq!(size_of::<Output<()>>(), 16);
+        assert_eq!(size_of::<Output<u64>>(), 16);
+        assert_eq!(size_of::<Output<[u64; 4]>>(), 40);
+    }
+
+    #[test]
+    fn the_net_around_a_future_adds_no_more_than_its_presence() {
+        type Future = std::future::Ready<u64>;
+        assert_eq!(
+            size_of::<Caught<Future, Fallible>>(),
+            size_of::<Option<Future>>()
+        );
     }
 }

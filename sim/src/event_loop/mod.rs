@@ -160,6 +160,13 @@ impl Backend for SimLoop {
         }
     }
 
+    fn is_finished(&self, task: TaskId) -> bool {
+        !self
+            .world
+            .enter(|core| core.tasks.contains(task))
+            .unwrap_or(false)
+    }
+
     fn request_cancel(&self, task: TaskId) {
         let cancellation = self.world.enter(|core| {
             core.trace

@@ -118,6 +118,11 @@ impl TaskTable {
         tasks
     }
 
+    pub(crate) fn contains(&self, id: TaskId) -> bool {
+        let record = self.records.get(id.slot() as usize);
+        record.is_some_and(|record| record.id == id)
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.records.len()
     }

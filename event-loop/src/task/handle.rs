@@ -1,0 +1,152 @@
+//! The handle of a task: a future of its outcome.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use async_task::FallibleTask;
+
+use super::{AbortHandle, Output, TaskError, TaskId};
+use crate::backend::{BackendLoop, Head};
+use crate::coop::poll_leaf;
+use crate::production::task::TokioTaskHandle;
+
+/// A task that was started: a future of its outcome. Dropping it detaches the task.
+///
+/// A panic that nobody reads here goes to the loop's exception handler, as asyncio's "Task
+/// exception was never retrieved" does; so does the `Err` of a task that was started by
+/// [`spawn_fallible`](crate::spawn_fallible).
+#[must_use = "a handle that is dropped detaches its task; say so with `drop` or `detach`"]
+pub struct TaskHandle<T> {
+    repr: Repr<T>,
+}
+
+pub(super) enum Repr<T> {
+    Tokio(TokioTaskHandle<T>),
+    World {
+        task: FallibleTask<Output<T>, Head>,
+        id: TaskId,
+        ev: BackendLoop,
+    },
+    Closed,
+}
+
+impl<T> TaskHandle<T> {
+    pub(super) fn new(repr: Repr<T>) -> Self {
+        Self { repr }
+    }
+
+    pub(crate) fn closed() -> Self {
+        Self::new(Repr::Closed)
+    }
+
+    /// Asks the task to finish: [`cancelled`](crate::cancelled) becomes ready in it.
+    pub fn request_cancel(&self) {
+        match &self.repr {
+            Repr::Tokio(task) => task.request_cancel(),
+            Repr::World { task, id, ev } if !task.is_finished() => {
+                ev.backend().request_cancel(*id);
+            }
+            Repr::World { .. } | Repr::Closed => {}
+        }
+    }
+
+    /// Drops the task's future at the await it stands at: only its destructors run. A task that
+    /// has finished keeps its result.
+    pub fn abort(&self) {
+        match &self.repr {
+            Repr::Tokio(task) => task.abort(),
+            Repr::World { task, id, ev } if !task.is_finished() => {
+                ev.backend().abort(*id);
+            }
+            Repr::World { .. } | Repr::Closed => {}
+        }
+    }
+
+    /// A second handle to the task, which cannot read its outcome.
+    #[must_use]
+    pub fn abort_handle(&self) -> AbortHandle {
+        match &self.repr {
+            Repr::Tokio(task) => AbortHandle::of_tokio(task.abort_handle()),
+            Repr::World { id, ev, .. } => AbortHandle::of_world(*id, ev.clone()),
+            Repr::Closed => AbortHandle::closed(),
+        }
+    }
+
+    /// Whether the task has ended, in whichever way.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        match &self.repr {
+            Repr::Tokio(task) => task.is_finished(),
+            Repr::World { task, .. } => task.is_finished(),
+            Repr::Closed => true,
+        }
+    }
+
+    /// The task's identity; `None` if the loop was closed and it never started.
+    #[must_use]
+    pub fn id(&self) -> Option<TaskId> {
+        match &self.repr {
+            Repr::Tokio(task) => Some(task.id()),
+            Repr::World { id, .. } => Some(*id),
+            Repr::Closed => None,
+        }
+    }
+
+    /// Lets the task run on with nobody waiting for it.
+    pub fn detach(self) {
+        drop(self);
+    }
+
+    /// Polls for the outcome on behalf of somebody who may be waiting for something else.
+    pub(super) fn poll_unnoted(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, TaskError>> {
+        match &mut self.repr {
+            Repr::Tokio(task) => Pin::new(task).poll(cx),
+            Repr::World { task, id, .. } => poll_leaf(cx, |cx| {
+                Pin::new(task).poll(cx).map(|output| match output {
+                    Some(output) => output.read(*id),
+                    None => Err(TaskError::aborted(*id)),
+                })
+            }),
+            Repr::Closed => Poll::Ready(Err(TaskError::loop_closed())),
+        }
+    }
+
+    /// Tells a world that the current task waits for the end of this one.
+    pub(super) fn note_join(&self) {
+        if let Repr::World { id, ev, .. } = &self.repr {
+            ev.backend().note_join(*id);
+        }
+    }
+}
+
+impl<T> Future for TaskHandle<T> {
+    type Output = Result<T, TaskError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let polled = self.poll_unnoted(cx);
+        if polled.is_pending() {
+            self.note_join();
+        }
+        polled
+    }
+}
+
+impl<T> Drop for TaskHandle<T> {
+    fn drop(&mut self) {
+        // Dropping async-task's own handle would cancel the task.
+        if let Repr::World { task, .. } = std::mem::replace(&mut self.repr, Repr::Closed) {
+            task.detach();
+        }
+    }
+}
+
+impl<T> fmt::Debug for TaskHandle<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.id() {
+            Some(id) => write!(f, "TaskHandle({id})"),
+            None => f.write_str("TaskHandle(closed)"),
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! What can be done with tasks beyond the contract's clauses, on every loop there is.
+
+#[allow(dead_code, reason = "the contract uses all of it")]
+#[path = "../contract/backends.rs"]
+mod backends;
+#[allow(dead_code, reason = "the contract uses all of it")]
+#[path = "../contract/log.rs"]
+mod log;
+
+mod abort_handles;
+mod failures;
+mod join_sets;
+mod twins;
+
+use std::time::Duration;
+
+use event_loop::{ErrorContext, EventLoop, time::sleep};
+
+use log::Log;
+
+const TICK: Duration = Duration::from_millis(1);
+
+/// What the exception handler of a loop is told from now on.
+fn reports(ev: &EventLoop) -> Log<ErrorContext> {
+    let reports = Log::new();
+    let told = reports.clone();
+    ev.set_exception_handler(Some(move |_: &EventLoop, context: &ErrorContext| {
+        told.note(context.clone());
+    }));
+    reports
+}
+
+/// Waits, in polls and then in time, for what another task does.
+async fn until(mut happened: impl FnMut() -> bool) {
+    while !happened() {
+        sleep(TICK).await;
+    }
+}
