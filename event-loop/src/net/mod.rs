@@ -1,7 +1,25 @@
 //! Sockets of the current loop, in tokio's shapes.
 
 mod address;
-mod tcp;
+mod listener;
+mod stream;
+pub mod tcp;
+mod world;
 
 pub use address::ToSocketAddrs;
-pub use tcp::{TcpListener, TcpStream};
+pub use listener::TcpListener;
+pub use stream::TcpStream;
+
+use std::io;
+
+use crate::context::expect_current;
+use crate::{Closed, EventLoop};
+
+/// The current loop. Tokio itself would still make sockets while it drops the tasks.
+fn open_loop() -> io::Result<EventLoop> {
+    let ev = expect_current();
+    if ev.closed_flag() {
+        return Err(io::Error::other(Closed));
+    }
+    Ok(ev)
+}

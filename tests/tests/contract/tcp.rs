@@ -25,12 +25,15 @@ clauses! {
         after_a_half_close_the_rest_can_still_be_read: Everywhere,
         an_accept_given_up_loses_no_connection: Everywhere,
         a_connect_given_up_gives_its_socket_back: Everywhere,
+        two_tasks_use_the_halves_of_one_connection: Everywhere,
     }
     N2 {
         a_dropped_stream_is_the_end_of_its_peers: Everywhere,
         a_stream_dropped_with_unread_data_resets_its_peer: Everywhere,
         a_stream_that_lingers_for_zero_resets_its_peer: Everywhere,
         a_task_aborted_in_its_read_closes_its_stream: Everywhere,
+        a_dropped_writing_half_ends_its_side_and_a_forgotten_one_does_not: Everywhere,
+        halves_of_one_connection_are_reunited_and_others_are_not: Everywhere,
     }
     N3 {
         both_ends_know_both_addresses: Everywhere,
@@ -325,6 +328,70 @@ fn a_task_aborted_in_its_read_closes_its_stream(backend: Backend) {
         reading.abort();
         assert_eq!(client.read(&mut [0]).await?, 0);
         assert!(reading.await.unwrap_err().is_aborted());
+        Ok(())
+    });
+}
+
+fn two_tasks_use_the_halves_of_one_connection(backend: Backend) {
+    let ev = backend.make();
+    run(&ev, async {
+        let (client, server) = pair().await?;
+        let addresses = (client.local_addr()?, client.peer_addr()?);
+        let (mut reader, mut writer) = client.into_split();
+        assert_eq!((reader.local_addr()?, reader.peer_addr()?), addresses);
+        assert_eq!((writer.local_addr()?, writer.peer_addr()?), addresses);
+        // More than the buffers hold: neither gets far without the other.
+        let sent = vec![7; 3_000_000];
+        let expected = sent.len();
+        let writing = spawn(async move { writer.write_all(&sent).await });
+        let echo = spawn(async move {
+            let (mut reader, mut writer) = server.into_split();
+            tokio::io::copy(&mut reader, &mut writer).await
+        });
+        let mut back = Vec::new();
+        reader.read_to_end(&mut back).await?;
+        assert_eq!(back.len(), expected);
+        writing.await.unwrap()?;
+        assert_eq!(echo.await.unwrap()?, expected as u64);
+        Ok(())
+    });
+}
+
+fn a_dropped_writing_half_ends_its_side_and_a_forgotten_one_does_not(backend: Backend) {
+    let ev = backend.make();
+    run(&ev, async {
+        let (client, mut server) = pair().await?;
+        let (mut reader, writer) = client.into_split();
+        drop(writer);
+        assert_eq!(server.read(&mut [0]).await?, 0);
+        server.write_all(b"still").await?;
+        reader.read_exact(&mut [0; 5]).await?;
+
+        let (client, mut server) = pair().await?;
+        let (reader, writer) = client.into_split();
+        writer.forget();
+        let ended = timeout(5 * TICK, server.read(&mut [0])).await;
+        ended.expect_err("the other half is still there");
+        drop(reader);
+        assert_eq!(server.read(&mut [0]).await?, 0);
+        Ok(())
+    });
+}
+
+fn halves_of_one_connection_are_reunited_and_others_are_not(backend: Backend) {
+    let ev = backend.make();
+    run(&ev, async {
+        let (one, mut server) = pair().await?;
+        let (other, _kept) = pair().await?;
+        let (reader, writer) = one.into_split();
+        let (other_reader, other_writer) = other.into_split();
+        let mixed = reader.reunite(other_writer).expect_err("of two connections");
+        assert!(mixed.to_string().contains("not from the same socket"), "{mixed}");
+        mixed.1.reunite(other_reader).expect("of one connection");
+        let mut one = writer.reunite(mixed.0).expect("of one connection");
+        // Nothing was ended by the way.
+        one.write_all(b"whole").await?;
+        server.read_exact(&mut [0; 5]).await?;
         Ok(())
     });
 }
