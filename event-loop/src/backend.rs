@@ -22,7 +22,7 @@ use crate::handle::{Inner, Shared};
 pub use crate::properties::{Site, expect_worlds};
 pub use crate::task::CancelPlace;
 use crate::time::Instant;
-use crate::{Closed, Description, ErrorContext, EventLoop, TaskId};
+use crate::{Closed, Description, ErrorContext, EventLoop, TaskId, TaskInfo};
 
 /// A task of a backend that can run.
 pub struct Runnable(pub(crate) async_task::Runnable<Head>);
@@ -100,6 +100,10 @@ pub trait Backend: Send + Sync + 'static {
     fn request_cancel(&self, task: TaskId);
     /// Whether the task was asked to finish; if not, `waker` is woken once it is.
     fn poll_cancelled(&self, task: TaskId, place: &mut CancelPlace, waker: &Waker) -> bool;
+    /// The live tasks, in creation order.
+    fn tasks(&self) -> Vec<TaskInfo>;
+    /// The name of a live task that has one.
+    fn task_name(&self, task: TaskId) -> Option<String>;
     /// `waiter` is about to wait for the end of `task`, for the table of who waits on what.
     fn note_join(&self, task: TaskId);
     /// What happens to an error that no exception handler took.

@@ -5,7 +5,7 @@ use std::fmt;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Waker};
 
 use crate::exception::panic_text;
@@ -67,10 +67,15 @@ pub(crate) struct Call {
 
 impl Call {
     fn take(&self) -> Option<Callback> {
-        self.callback
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take()
+        self.callback().take()
+    }
+
+    fn is_pending(&self) -> bool {
+        self.callback().is_some()
+    }
+
+    fn callback(&self) -> MutexGuard<'_, Option<Callback>> {
+        self.callback.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -148,6 +153,12 @@ impl CallbackQueue {
             self.ready.push_back(entry.remove());
         }
         std::mem::take(&mut self.ready)
+    }
+
+    /// How many callbacks are ready and how many wait for their time, and the next of these times.
+    pub(crate) fn scheduled(&self) -> (usize, usize, Option<Instant>) {
+        let ready = self.ready.iter().filter(|call| call.is_pending()).count();
+        (ready, self.timed.len(), self.next_deadline())
     }
 
     fn next_deadline(&self) -> Option<Instant> {

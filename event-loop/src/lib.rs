@@ -28,6 +28,7 @@ mod coop;
 mod error;
 mod exception;
 mod handle;
+mod inspect;
 mod lifecycle;
 pub mod net;
 pub mod production;
@@ -43,6 +44,7 @@ pub use context::{current, running};
 pub use error::{Closed, LoopError, NoCurrentLoop};
 pub use exception::ErrorContext;
 pub use handle::EventLoop;
+pub use inspect::{Dump, TaskInfo};
 pub use runner::Runner;
 pub use task::{
     AbortHandle, TaskError, TaskHandle, TaskId, cancelled, spawn, spawn_fallible, spawn_named,

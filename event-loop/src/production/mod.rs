@@ -1,5 +1,6 @@
 //! The loops of production: tokio's two runtimes behind the interface.
 
+mod registry;
 pub(crate) mod task;
 
 use std::future::Future;
@@ -13,7 +14,8 @@ use tokio::runtime::{Builder, Handle, Runtime};
 use crate::handle::Inner;
 use crate::task::Output;
 use crate::time::Instant;
-use crate::{Closed, Description, EventLoop, LoopConfig, LoopError};
+use crate::{Closed, Description, EventLoop, LoopConfig, LoopError, TaskInfo};
+use registry::Registry;
 use task::{TokioTask, TokioTaskHandle};
 
 /// A loop that polls its tasks on the thread that runs it.
@@ -52,7 +54,8 @@ fn build(
         handle: runtime.handle().clone(),
         runtime: Mutex::new(Some(Arc::new(runtime))),
         description: Description::new(name, "tokio", profile, workers),
-        tasks: AtomicU64::new(0),
+        serials: AtomicU64::new(0),
+        registry: Registry::new(),
     })))
 }
 
@@ -84,7 +87,9 @@ pub(crate) struct TokioLoop {
     handle: Handle,
     runtime: Mutex<Option<Arc<Runtime>>>,
     description: Description,
-    tasks: AtomicU64,
+    /// How many tasks there ever were.
+    serials: AtomicU64,
+    registry: Registry,
 }
 
 impl TokioLoop {
@@ -121,9 +126,19 @@ impl TokioLoop {
         if ev.closed_flag() {
             return Err(Closed);
         }
-        let serial = self.tasks.fetch_add(1, Ordering::Relaxed) + 1;
-        let task = Arc::new(TokioTask::new(ev.unowned(), serial, name, site));
+        let serial = self.serials.fetch_add(1, Ordering::Relaxed) + 1;
+        let make = |id| TokioTask::new(ev.unowned(), id, name, site);
+        let task = self.registry.add(serial, make);
         Ok(TokioTaskHandle::spawn(&self.handle, task, future))
+    }
+
+    pub(crate) fn tasks(&self) -> Vec<TaskInfo> {
+        self.registry.tasks()
+    }
+
+    /// The task is over.
+    pub(crate) fn forget(&self, task: &TokioTask) {
+        self.registry.remove(task.id());
     }
 
     pub(crate) fn sleep_until(&self, deadline: Instant) -> tokio::time::Sleep {

@@ -11,8 +11,9 @@ use tokio::runtime::Handle;
 use tokio::task::{self, JoinHandle};
 
 use crate::context::{enter_tokio_task, leave_tokio_task};
+use crate::handle::Inner;
 use crate::task::{Cancellation, Output};
-use crate::{ErrorContext, EventLoop, TaskError, TaskId};
+use crate::{ErrorContext, EventLoop, TaskError, TaskId, TaskInfo};
 
 /// What tokio does not keep for us.
 pub(crate) struct TokioTask {
@@ -26,11 +27,10 @@ pub(crate) struct TokioTask {
 impl TokioTask {
     pub(crate) fn new(
         ev: EventLoop,
-        serial: u64,
+        id: TaskId,
         name: Option<&str>,
         site: &'static Location<'static>,
     ) -> Self {
-        let id = TaskId::new(serial, 0);
         Self {
             ev,
             id,
@@ -46,6 +46,10 @@ impl TokioTask {
 
     pub(crate) fn id(&self) -> TaskId {
         self.id
+    }
+
+    pub(crate) fn info(&self) -> TaskInfo {
+        TaskInfo::new(self.id, self.name.as_deref(), self.site)
     }
 
     /// Where it was spawned.
@@ -171,7 +175,11 @@ pin_project! {
             let mut this = this.project();
             let outer = enter_tokio_task(this.task.take());
             this.future.set(None);
-            *this.task = leave_tokio_task(outer);
+            if let Some(task) = leave_tokio_task(outer)
+                && let Inner::Tokio(tokio) = &task.event_loop().shared.inner
+            {
+                tokio.forget(&task);
+            }
         }
     }
 }

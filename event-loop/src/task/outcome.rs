@@ -101,6 +101,7 @@ impl<P> Unread<P> {
             let mut context = Box::new(ErrorContext::new(ev, message, text));
             if let Some(meta) = current_task() {
                 context.task = Some(meta.id);
+                context.task_name = ev.backend().and_then(|backend| backend.task_name(meta.id));
                 context.created_at = Some(meta.site);
                 return context;
             }

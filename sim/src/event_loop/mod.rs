@@ -1,5 +1,6 @@
 //! The simulated backend of [`event_loop::EventLoop`]: one per host, all onto one world.
 
+mod inspect;
 mod net;
 
 use std::future::Future;
@@ -15,7 +16,7 @@ use event_loop::backend::{
     Backend, CancelPlace, Driver, Runnable, Site, SocketKey, TaskMeta, TimerId,
 };
 use event_loop::time::Instant;
-use event_loop::{Closed, Description, ErrorContext, EventLoop, LoopError, TaskId};
+use event_loop::{Closed, Description, ErrorContext, EventLoop, LoopError, TaskId, TaskInfo};
 use virtual_time::TimerKey;
 
 use crate::Profile;
@@ -113,12 +114,16 @@ impl Backend for SimLoop {
             return;
         };
         // `stop` ends a batch; the callbacks of a loop that a world runs go on.
-        ev.spawn_named("callbacks", async move {
+        let task = ev.spawn_named("callbacks", async move {
             loop {
                 Pin::new(&mut driver).await;
             }
-        })
-        .detach();
+        });
+        self.world.enter(|core| {
+            if let Some(host) = core.hosts.get_mut(self.host as usize) {
+                host.driver = task.id();
+            }
+        });
     }
 
     fn close(&self) {
@@ -188,6 +193,18 @@ impl Backend for SimLoop {
             self.note(|| Wait::Cancelled);
         }
         ready
+    }
+
+    fn tasks(&self) -> Vec<TaskInfo> {
+        self.world
+            .enter(|core| core.tasks_of(self.host))
+            .unwrap_or_default()
+    }
+
+    fn task_name(&self, task: TaskId) -> Option<String> {
+        self.world
+            .enter(|core| core.tasks.name(task).map(str::to_owned))
+            .flatten()
     }
 
     fn note_join(&self, task: TaskId) {

@@ -18,7 +18,7 @@ use super::properties::Properties;
 use super::ready::{Fifo, FifoByHost, Held, Ready, ReadyQueue, Shuffled, Strategy};
 use super::recording::Recording;
 use super::sockets::Sockets;
-use super::tasks::{Endings, TaskTable};
+use super::tasks::{Extras, Origin, TaskTable};
 use super::verdict::{Verdict, VerdictKind};
 use crate::Profile;
 use crate::config::{Config, Limits};
@@ -87,6 +87,10 @@ pub(crate) struct Host {
     pub(crate) net: Option<net_sim::HostId>,
     /// Absent once the world is closed.
     pub(crate) ev: Option<EventLoop>,
+    /// Whether the world runs its loop, and not a `run_*` call.
+    pub(crate) hosted: bool,
+    /// The task that runs the callbacks of a hosted loop: to anybody but the world it is none.
+    pub(crate) driver: Option<TaskId>,
 }
 
 /// What the driver does next, with the core closed.
@@ -97,7 +101,7 @@ pub(crate) enum Step {
     Drop(Runnable),
     /// What a task that has ended leaves, to be dropped: it has the wakers of whoever waited for
     /// its cancellation.
-    Left(Box<Endings>),
+    Left(Box<Extras>),
     /// The wakers that were put into the buffer.
     Wake,
     /// A verdict has fallen.
@@ -174,8 +178,8 @@ impl Core {
             Polled::Woken(runnable) if self.closed => return Step::Drop(runnable),
             Polled::Woken(runnable) => self.push(Ready::Task(runnable)),
             Polled::Finished(id) => {
-                if let Some(endings) = self.finish(id) {
-                    return Step::Left(endings);
+                if let Some(extras) = self.finish(id) {
+                    return Step::Left(extras);
                 }
             }
         }
@@ -233,7 +237,7 @@ impl Core {
         name: Option<&str>,
         site: &'static Location<'static>,
     ) -> TaskMeta {
-        let id = self.tasks.admit();
+        let id = self.tasks.admit(Origin { site, host }, name);
         self.progress();
         self.trace
             .event(self.now, Kind::Spawn, id.serial(), u64::from(host));
@@ -421,14 +425,14 @@ impl Core {
 
     /// The task has ended; what it leaves is dropped with the core closed.
     #[must_use]
-    pub(crate) fn finish(&mut self, id: TaskId) -> Option<Box<Endings>> {
+    pub(crate) fn finish(&mut self, id: TaskId) -> Option<Box<Extras>> {
         self.trace.event(self.now, Kind::Finish, id.serial(), 0);
         self.progress();
         if let Some(recording) = &mut self.recording {
             recording.finished(id.serial());
         }
         // The future is gone already: the task's own waker runs no code of the test's.
-        self.tasks.remove(id)?.into_endings()
+        self.tasks.remove(id)?.into_extras()
     }
 }
 

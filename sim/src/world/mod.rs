@@ -166,6 +166,7 @@ impl World {
     pub(crate) fn add_host(self: &Arc<Self>, name: &str, site: &'static Location<'static>) -> u32 {
         let (index, ev) = self.add_loop(name);
         ev.mark_hosted(site);
+        self.core(|core| core.hosts[index as usize].hosted = true);
         index
     }
 
@@ -182,6 +183,8 @@ impl World {
                 name: name.into(),
                 net: None,
                 ev: Some(ev.unowned()),
+                hosted: false,
+                driver: None,
             });
         });
         (index, ev)
@@ -394,7 +397,7 @@ impl World {
                     drop_task(runnable);
                     polled = Polled::Finished(meta.id);
                 }
-                Step::Left(endings) => drop(endings),
+                Step::Left(extras) => drop(extras),
                 Step::Wake => wakes.drain(..).for_each(Waker::wake),
                 Step::End => return Drive::Verdict,
             }

@@ -88,6 +88,18 @@ impl Sockets {
         Some((socket.id, [socket.reader, socket.writer]))
     }
 
+    /// Who waits, and for what.
+    pub(crate) fn waits(&self) -> impl Iterator<Item = (&Waker, String)> {
+        self.open.iter().flat_map(|(_, socket)| {
+            let number = socket.id.serial();
+            let reader = socket.reader.as_ref();
+            let writer = socket.writer.as_ref();
+            let reads = reader.map(|waker| (waker, format!("news of socket {number}")));
+            let writes = writer.map(|waker| (waker, format!("room to write on socket {number}")));
+            reads.into_iter().chain(writes)
+        })
+    }
+
     /// Every waker there is, for the end of the world.
     pub(crate) fn take_wakers(&mut self) -> Vec<Waker> {
         let wakers = self.open.iter_mut();

@@ -7,4 +7,6 @@ mod backends;
 #[path = "../contract/log.rs"]
 mod log;
 
+mod inspect;
 mod owners;
+mod sites;

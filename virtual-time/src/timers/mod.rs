@@ -169,6 +169,20 @@ impl<T> Timers<T> {
         self.slab.deadline_of(key).map(Instant::from_nanos)
     }
 
+    /// Every pending timer, in no order that means anything.
+    ///
+    /// ```
+    /// use virtual_time::{Instant, Timers};
+    ///
+    /// let mut timers = Timers::new();
+    /// timers.insert(Instant::from_nanos(7), "nap");
+    /// assert!(timers.iter().eq([(Instant::from_nanos(7), &"nap")]));
+    /// ```
+    pub fn iter(&self) -> impl Iterator<Item = (Instant, &T)> {
+        let pending = self.slab.iter();
+        pending.map(|(deadline, value)| (Instant::from_nanos(deadline), value))
+    }
+
     /// The earliest pending deadline.
     ///
     /// It takes `&mut self` because after a cancellation the earliest entry may have to be

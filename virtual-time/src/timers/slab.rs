@@ -153,6 +153,12 @@ impl<T> Slab<T> {
         self.find(key).map(|entry| entry.deadline)
     }
 
+    /// Every timer with its deadline, in the order of their places.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (u64, &T)> {
+        let entries = self.pages.iter().flat_map(|page| &page.entries);
+        entries.filter_map(|entry| Some((entry.deadline, entry.value.as_ref()?)))
+    }
+
     #[inline]
     pub(super) fn contains(&self, key: TimerKey) -> bool {
         self.find(key).is_some()
