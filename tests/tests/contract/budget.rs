@@ -70,40 +70,40 @@ fn keeps_a_budget(backend: Backend) -> bool {
 }
 
 fn a_thousand_handles_of_ended_tasks_take_eight_polls(backend: Backend) {
-        let polled = backend.make().run_until_complete(async move {
-            let tasks: Vec<_> = (0..1_000).map(|n| spawn(async move { n })).collect();
-            while tasks.iter().any(|task| !task.is_finished()) {
-                yield_now().await;
+    let polled = backend.make().run_until_complete(async move {
+        let tasks: Vec<_> = (0..1_000).map(|n| spawn(async move { n })).collect();
+        while tasks.iter().any(|task| !task.is_finished()) {
+            yield_now().await;
+        }
+        let join = async {
+            for (n, task) in tasks.into_iter().enumerate() {
+                assert_eq!(task.await.unwrap(), n);
             }
-            let join = async {
-                for (n, task) in tasks.into_iter().enumerate() {
-                    assert_eq!(task.await.unwrap(), n);
-                }
-            };
-            take_polls(backend, 1_000, join).await;
-        });
-        polled.unwrap();
+        };
+        take_polls(backend, 1_000, join).await;
+    });
+    polled.unwrap();
 }
 
 fn a_thousand_timers_that_are_due_take_eight_polls(backend: Backend) {
-        let polled = backend.make().run_until_complete(async move {
-            let mut sleeps: Vec<_> = (0..1_000).map(|_| Box::pin(sleep(MILLISECOND))).collect();
-            poll_fn(|cx| {
-                for sleep in &mut sleeps {
-                    let _ = sleep.as_mut().poll(cx);
-                }
-                Poll::Ready(())
-            })
-            .await;
-            sleep(20 * MILLISECOND).await;
-            let wait = async {
-                for sleep in sleeps {
-                    sleep.await;
-                }
-            };
-            take_polls(backend, 1_000, wait).await;
-        });
-        polled.unwrap();
+    let polled = backend.make().run_until_complete(async move {
+        let mut sleeps: Vec<_> = (0..1_000).map(|_| Box::pin(sleep(MILLISECOND))).collect();
+        poll_fn(|cx| {
+            for sleep in &mut sleeps {
+                let _ = sleep.as_mut().poll(cx);
+            }
+            Poll::Ready(())
+        })
+        .await;
+        sleep(20 * MILLISECOND).await;
+        let wait = async {
+            for sleep in sleeps {
+                sleep.await;
+            }
+        };
+        take_polls(backend, 1_000, wait).await;
+    });
+    polled.unwrap();
 }
 
 /// The two ends of a connection.
@@ -116,82 +116,82 @@ async fn connection() -> (TcpStream, TcpStream) {
 }
 
 fn a_thousand_writes_and_as_many_reads_take_eight_polls_each(backend: Backend) {
-        let polled = backend.make().run_until_complete(async move {
-            let (mut client, mut server) = connection().await;
-            let write = async {
-                for _ in 0..1_000 {
-                    assert_eq!(client.write(&[7]).await.unwrap(), 1);
-                }
-            };
-            take_polls(backend, 1_000, write).await;
-            sleep(50 * MILLISECOND).await;
-            let read = async {
-                for _ in 0..1_000 {
-                    assert_eq!(server.read_u8().await.unwrap(), 7);
-                }
-            };
-            take_polls(backend, 1_000, read).await;
-        });
-        polled.unwrap();
+    let polled = backend.make().run_until_complete(async move {
+        let (mut client, mut server) = connection().await;
+        let write = async {
+            for _ in 0..1_000 {
+                assert_eq!(client.write(&[7]).await.unwrap(), 1);
+            }
+        };
+        take_polls(backend, 1_000, write).await;
+        sleep(50 * MILLISECOND).await;
+        let read = async {
+            for _ in 0..1_000 {
+                assert_eq!(server.read_u8().await.unwrap(), 7);
+            }
+        };
+        take_polls(backend, 1_000, read).await;
+    });
+    polled.unwrap();
 }
 
 fn three_hundred_connections_take_three_polls_to_accept(backend: Backend) {
-        let polled = backend.make().run_until_complete(async move {
-            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-            let address = listener.local_addr().unwrap();
-            let mut clients = Vec::new();
+    let polled = backend.make().run_until_complete(async move {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut clients = Vec::new();
+        for _ in 0..300 {
+            clients.push(TcpStream::connect(address).await.unwrap());
+        }
+        sleep(20 * MILLISECOND).await;
+        let accept = async {
             for _ in 0..300 {
-                clients.push(TcpStream::connect(address).await.unwrap());
+                drop(listener.accept().await.unwrap());
             }
-            sleep(20 * MILLISECOND).await;
-            let accept = async {
-                for _ in 0..300 {
-                    drop(listener.accept().await.unwrap());
-                }
-            };
-            take_polls(backend, 300, accept).await;
-        });
-        polled.unwrap();
+        };
+        take_polls(backend, 300, accept).await;
+    });
+    polled.unwrap();
 }
 
 fn what_is_made_cooperative_takes_of_the_budget_too(backend: Backend) {
-        let polled = backend.make().run_until_complete(async move {
-            let operations = async {
-                for n in 0..500 {
-                    consume_budget().await;
-                    assert_eq!(cooperative(ready(n)).await, n);
-                }
-            };
-            take_polls(backend, 1_000, operations).await;
-        });
-        polled.unwrap();
+    let polled = backend.make().run_until_complete(async move {
+        let operations = async {
+            for n in 0..500 {
+                consume_budget().await;
+                assert_eq!(cooperative(ready(n)).await, n);
+            }
+        };
+        take_polls(backend, 1_000, operations).await;
+    });
+    polled.unwrap();
 }
 
 fn an_operation_that_is_pending_gives_back_what_it_took(backend: Backend) {
-        let polled = backend.make().run_until_complete(async move {
-            let mut far = pin!(sleep(Duration::from_hours(1)));
-            let operations = poll_fn(|cx| {
-                for _ in 0..1_000 {
-                    assert!(far.as_mut().poll(cx).is_pending());
-                    assert!(has_budget_remaining());
-                }
-                Poll::Ready(())
-            });
-            take_polls(backend, 1, operations).await;
+    let polled = backend.make().run_until_complete(async move {
+        let mut far = pin!(sleep(Duration::from_hours(1)));
+        let operations = poll_fn(|cx| {
+            for _ in 0..1_000 {
+                assert!(far.as_mut().poll(cx).is_pending());
+                assert!(has_budget_remaining());
+            }
+            Poll::Ready(())
         });
-        polled.unwrap();
+        take_polls(backend, 1, operations).await;
+    });
+    polled.unwrap();
 }
 
 fn what_is_unconstrained_takes_one_poll(backend: Backend) {
-        let polled = backend.make().run_until_complete(async move {
-            let operations = unconstrained(async {
-                for _ in 0..1_000 {
-                    consume_budget().await;
-                }
-            });
-            take_polls(backend, 1, operations).await;
+    let polled = backend.make().run_until_complete(async move {
+        let operations = unconstrained(async {
+            for _ in 0..1_000 {
+                consume_budget().await;
+            }
         });
-        polled.unwrap();
+        take_polls(backend, 1, operations).await;
+    });
+    polled.unwrap();
 }
 
 fn a_task_that_is_always_ready_lets_others_run(backend: Backend) {
@@ -219,41 +219,41 @@ fn a_task_that_is_always_ready_lets_others_run(backend: Backend) {
 }
 
 fn a_future_that_uses_up_every_budget_does_not_outlive_its_timeout(backend: Backend) {
-        let polled = backend.make().run_until_complete(async {
-            let busy = async {
-                loop {
-                    consume_budget().await;
-                }
-            };
-            timeout(5 * MILLISECOND, busy).await.is_err()
-        });
-        assert_eq!(polled, Ok(true));
+    let polled = backend.make().run_until_complete(async {
+        let busy = async {
+            loop {
+                consume_budget().await;
+            }
+        };
+        timeout(5 * MILLISECOND, busy).await.is_err()
+    });
+    assert_eq!(polled, Ok(true));
 }
 
 fn a_sleep_until_the_past_takes_one_operation(backend: Backend) {
-        let polled = backend.make().run_until_complete(async move {
-            let mut past: Vec<Pin<Box<_>>> = Vec::new();
-            let now = event_loop::time::Instant::now();
-            past.extend((0..64).map(|_| Box::pin(event_loop::time::sleep_until(now))));
-            sleep(20 * MILLISECOND).await;
-            poll_fn(|cx| {
-                for sleep in &mut past {
-                    assert!(sleep.as_mut().poll(cx).is_pending());
-                }
-                Poll::Ready(())
-            })
-            .await;
-            sleep(20 * MILLISECOND).await;
-            // Together they leave room for as many again.
-            let wait = async {
-                for sleep in past {
-                    sleep.await;
-                }
-                for _ in 0..64 {
-                    consume_budget().await;
-                }
-            };
-            take_polls(backend, 128, wait).await;
-        });
-        polled.unwrap();
+    let polled = backend.make().run_until_complete(async move {
+        let mut past: Vec<Pin<Box<_>>> = Vec::new();
+        let now = event_loop::time::Instant::now();
+        past.extend((0..64).map(|_| Box::pin(event_loop::time::sleep_until(now))));
+        sleep(20 * MILLISECOND).await;
+        poll_fn(|cx| {
+            for sleep in &mut past {
+                assert!(sleep.as_mut().poll(cx).is_pending());
+            }
+            Poll::Ready(())
+        })
+        .await;
+        sleep(20 * MILLISECOND).await;
+        // Together they leave room for as many again.
+        let wait = async {
+            for sleep in past {
+                sleep.await;
+            }
+            for _ in 0..64 {
+                consume_budget().await;
+            }
+        };
+        take_polls(backend, 128, wait).await;
+    });
+    polled.unwrap();
 }

@@ -71,12 +71,12 @@ impl Reach {
     }
 }
 
-/// Runs the test `name` of a table; one may serve several clauses.
+/// Runs the test `name` of a file; one may serve several clauses.
 #[track_caller]
-pub(crate) fn run(tests: &[Test], clause: &str, name: &str) {
-    let mut tests = tests.iter();
+pub(crate) fn run(clause: &str, name: &str) {
+    let mut tests = crate::tests();
     let test = tests.find(|test| (test.clause, test.name) == (clause, name));
-    test.expect("a table runs its own tests").run();
+    test.expect("`tests()` lists every file").run();
 }
 
 /// Declares which tests of a module serve which clause, and makes them tests: `C5::name`.
@@ -97,8 +97,7 @@ macro_rules! clauses {
                 $(
                     #[test]
                     fn $test() {
-                        let clause = stringify!($clause);
-                        $crate::clause::run(super::CLAUSES, clause, stringify!($test));
+                        $crate::clause::run(stringify!($clause), stringify!($test));
                     }
                 )+
             }

@@ -173,7 +173,10 @@ fn without_a_loop_there_is_no_current_one_and_none_is_made(backend: Backend) {
         let none = event_loop::current().unwrap_err();
         assert_eq!(none.thread, "quiet");
         assert_eq!(event_loop::running().unwrap_err(), none);
-        assert!(matches!(event_loop::try_spawn(async {}), Err(LoopError::NoCurrentLoop(_))));
+        assert!(matches!(
+            event_loop::try_spawn(async {}),
+            Err(LoopError::NoCurrentLoop(_))
+        ));
         let panic = std::panic::catch_unwind(|| event_loop::spawn(async {}).detach());
         let text = panic.unwrap_err().downcast_ref::<String>().cloned();
         assert_eq!(text, Some(none.to_string()));

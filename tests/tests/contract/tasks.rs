@@ -7,10 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use event_loop::time::{sleep, timeout};
-use event_loop::{
-    ErrorContext, EventLoop, TaskError, cancelled, spawn, spawn_named,
-    yield_now,
-};
+use event_loop::{ErrorContext, EventLoop, TaskError, cancelled, spawn, spawn_named, yield_now};
 use insta::assert_snapshot;
 
 use crate::backends::Backend;

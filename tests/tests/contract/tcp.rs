@@ -97,7 +97,11 @@ fn what_is_sent_comes_back_from_an_echo(backend: Backend) {
 
 fn more_than_the_buffers_hold_waits_for_the_reader(backend: Backend) {
     // More than both buffers of a connection: the kernel of production lets them grow.
-    let size = if backend.is_simulated() { 1 << 20 } else { 8 << 20 };
+    let size = if backend.is_simulated() {
+        1 << 20
+    } else {
+        8 << 20
+    };
     let ev = backend.make();
     run(&ev, async move {
         let (mut sender, mut receiver) = pair().await?;
@@ -215,35 +219,35 @@ fn a_worlds_hosts_are_names(backend: Backend) {
 
 fn an_accept_given_up_loses_no_connection(backend: Backend) {
     const CLIENTS: u8 = 20;
-        let ev = backend.make();
-        let mut served = run(&ev, async {
-            let (listener, address) = listen().await?;
-            for client in 0..CLIENTS {
-                spawn(async move {
-                    sleep(u32::from(client / 4) * TICK).await;
-                    let mut stream = TcpStream::connect(address).await?;
-                    stream.write_all(&[client]).await?;
-                    stream.read(&mut [0]).await
-                })
-                .detach();
+    let ev = backend.make();
+    let mut served = run(&ev, async {
+        let (listener, address) = listen().await?;
+        for client in 0..CLIENTS {
+            spawn(async move {
+                sleep(u32::from(client / 4) * TICK).await;
+                let mut stream = TcpStream::connect(address).await?;
+                stream.write_all(&[client]).await?;
+                stream.read(&mut [0]).await
+            })
+            .detach();
+        }
+        let mut served = Vec::new();
+        while served.len() < usize::from(CLIENTS) {
+            // Polled once and dropped, and dropped by a timeout.
+            let once = futures::poll!(std::pin::pin!(listener.accept()));
+            let accepted = match once {
+                std::task::Poll::Ready(accepted) => Ok(accepted),
+                std::task::Poll::Pending => timeout(TICK, listener.accept()).await,
+            };
+            if let Ok(accepted) = accepted {
+                let (mut stream, _) = accepted?;
+                served.push(stream.read_u8().await?);
             }
-            let mut served = Vec::new();
-            while served.len() < usize::from(CLIENTS) {
-                // Polled once and dropped, and dropped by a timeout.
-                let once = futures::poll!(std::pin::pin!(listener.accept()));
-                let accepted = match once {
-                    std::task::Poll::Ready(accepted) => Ok(accepted),
-                    std::task::Poll::Pending => timeout(TICK, listener.accept()).await,
-                };
-                if let Ok(accepted) = accepted {
-                    let (mut stream, _) = accepted?;
-                    served.push(stream.read_u8().await?);
-                }
-            }
-            Ok(served)
-        });
-        served.sort_unstable();
-        assert_eq!(served, (0..CLIENTS).collect::<Vec<_>>());
+        }
+        Ok(served)
+    });
+    served.sort_unstable();
+    assert_eq!(served, (0..CLIENTS).collect::<Vec<_>>());
 }
 
 fn a_connect_given_up_gives_its_socket_back(backend: Backend) {
@@ -385,8 +389,13 @@ fn halves_of_one_connection_are_reunited_and_others_are_not(backend: Backend) {
         let (other, _kept) = pair().await?;
         let (reader, writer) = one.into_split();
         let (other_reader, other_writer) = other.into_split();
-        let mixed = reader.reunite(other_writer).expect_err("of two connections");
-        assert!(mixed.to_string().contains("not from the same socket"), "{mixed}");
+        let mixed = reader
+            .reunite(other_writer)
+            .expect_err("of two connections");
+        assert!(
+            mixed.to_string().contains("not from the same socket"),
+            "{mixed}"
+        );
         mixed.1.reunite(other_reader).expect("of one connection");
         let mut one = writer.reunite(mixed.0).expect("of one connection");
         // Nothing was ended by the way.
