@@ -20,6 +20,7 @@ pub use crate::context::{
 pub use crate::coop::{Budget, with_budget};
 use crate::handle::{Inner, Shared};
 pub use crate::properties::{Site, expect_worlds};
+pub use crate::sync::record::Record;
 pub use crate::task::CancelPlace;
 use crate::time::Instant;
 use crate::{Closed, Description, ErrorContext, EventLoop, TaskId, TaskInfo};
@@ -106,6 +107,10 @@ pub trait Backend: Send + Sync + 'static {
     fn task_name(&self, task: TaskId) -> Option<String>;
     /// `waiter` is about to wait for the end of `task`, for the table of who waits on what.
     fn note_join(&self, task: TaskId);
+    /// Whether the run is recorded: only then is it told who waits on what.
+    fn records(&self) -> bool;
+    /// The current task is about to wait for `wanted` of a primitive, such as a permit.
+    fn note_wait(&self, wanted: &'static str, of: &Arc<Record>);
     /// What happens to an error that no exception handler took.
     fn unhandled(&self, context: &ErrorContext);
 

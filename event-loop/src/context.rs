@@ -43,6 +43,27 @@ thread_local! {
     };
 }
 
+/// What runs the code of this thread, as far as a primitive that waits must know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Surroundings {
+    /// Tokio, or nobody.
+    Production,
+    World,
+    /// A world whose run is recorded: who waits on what is noted.
+    RecordedWorld,
+}
+
+thread_local! {
+    /// Apart from the rest: what never needs a destructor is read in one instruction.
+    static SURROUNDINGS: Cell<Surroundings> = const { Cell::new(Surroundings::Production) };
+}
+
+/// What the loop that this thread entered last is.
+#[inline]
+pub(crate) fn surroundings() -> Surroundings {
+    SURROUNDINGS.get()
+}
+
 /// The loop this thread has entered: inside a task, a callback, a `run_*` call, or an
 /// [`EventLoop::enter`] guard.
 ///
@@ -114,6 +135,7 @@ pub(crate) fn try_current() -> Result<EventLoop, NoCurrentLoop> {
 pub struct EnterGuard {
     previous: Option<EventLoop>,
     entered_in_task: bool,
+    surroundings: Surroundings,
     not_send: PhantomData<*const ()>,
 }
 
@@ -122,6 +144,7 @@ impl EnterGuard {
     #[doc(hidden)]
     #[must_use]
     pub fn new(ev: EventLoop) -> Self {
+        let surroundings = SURROUNDINGS.replace(ev.shared.surroundings);
         let previous = with_context(|context| {
             let context = context?;
             let entered_in_task = context.entered_in_task.replace(true);
@@ -131,6 +154,7 @@ impl EnterGuard {
         Self {
             previous,
             entered_in_task,
+            surroundings,
             not_send: PhantomData,
         }
     }
@@ -138,6 +162,7 @@ impl EnterGuard {
 
 impl Drop for EnterGuard {
     fn drop(&mut self) {
+        SURROUNDINGS.set(self.surroundings);
         // The loop that leaves is dropped outside the borrow: its end may run user code.
         let left = with_context(|context| {
             let context = context?;

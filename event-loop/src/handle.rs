@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::backend::Backend;
 use crate::callback::{CallbackQueue, Driver};
-use crate::context::EnterGuard;
+use crate::context::{EnterGuard, Surroundings};
 use crate::exception::{Handler, HandlerSlot, panic_text};
 use crate::lifecycle::Life;
 use crate::production::TokioLoop;
@@ -42,6 +42,7 @@ pub struct EventLoop {
 
 pub(crate) struct Shared {
     pub(crate) inner: Inner,
+    pub(crate) surroundings: Surroundings,
     pub(crate) callbacks: Mutex<CallbackQueue>,
     pub(crate) life: Mutex<Life>,
     pub(crate) closed: AtomicBool,
@@ -58,9 +59,15 @@ pub(crate) enum Inner {
 
 impl EventLoop {
     pub(crate) fn new(inner: Inner) -> Self {
+        let surroundings = match &inner {
+            Inner::Tokio(_) => Surroundings::Production,
+            Inner::Other(backend) if backend.records() => Surroundings::RecordedWorld,
+            Inner::Other(_) => Surroundings::World,
+        };
         Self {
             shared: Arc::new(Shared {
                 inner,
+                surroundings,
                 callbacks: Mutex::default(),
                 life: Mutex::default(),
                 closed: AtomicBool::new(false),

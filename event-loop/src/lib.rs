@@ -34,6 +34,7 @@ pub mod net;
 pub mod production;
 pub mod properties;
 mod runner;
+pub mod sync;
 pub mod task;
 pub mod time;
 mod waiters;

@@ -13,7 +13,7 @@ use std::task::{Poll, Waker};
 use std::time::{Duration, SystemTime};
 
 use event_loop::backend::{
-    Backend, CancelPlace, Driver, Runnable, Site, SocketKey, TaskMeta, TimerId,
+    Backend, CancelPlace, Driver, Record, Runnable, Site, SocketKey, TaskMeta, TimerId,
 };
 use event_loop::time::Instant;
 use event_loop::{Closed, Description, ErrorContext, EventLoop, LoopError, TaskId, TaskInfo};
@@ -209,6 +209,14 @@ impl Backend for SimLoop {
 
     fn note_join(&self, task: TaskId) {
         self.note(|| Wait::Join(task.serial()));
+    }
+
+    fn records(&self) -> bool {
+        self.world.is_recording()
+    }
+
+    fn note_wait(&self, wanted: &'static str, of: &Arc<Record>) {
+        self.note(|| Wait::Sync(wanted, of.clone()));
     }
 
     fn unhandled(&self, context: &ErrorContext) {

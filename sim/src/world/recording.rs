@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::panic::Location;
+use std::sync::Arc;
 
+use event_loop::backend::{Record, TaskMeta};
 use virtual_time::Instant;
 
 use super::choices::Choices;
@@ -27,7 +29,7 @@ pub(crate) struct Recording {
 }
 
 /// What a task waits for, as far as the world knows.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) enum Wait {
     Join(u64),
     Cancelled,
@@ -36,6 +38,8 @@ pub(crate) enum Wait {
     Connect(u64),
     Read(u64),
     Write(u64),
+    /// Something of a primitive.
+    Sync(&'static str, Arc<Record>),
 }
 
 impl Recording {
@@ -164,9 +168,15 @@ impl Recording {
             return Vec::new();
         };
         let text = |serial: &u64| names.tasks.get(serial).map_or("?", |name| &*name.text);
+        // A primitive in a static may be held since an earlier run, by a task that none here is.
+        let holder = |meta: &TaskMeta| match names.tasks.get(&meta.id.serial()) {
+            Some(name) if name.site == meta.site => format!("task \"{}\"", name.text),
+            _ => format!("a task spawned at {}", meta.site),
+        };
         live.map(|serial| {
             let site = names.tasks.get(&serial).map(|name| name.site.to_string());
             let site = site.unwrap_or_default();
+            let mut state = String::new();
             let (since, what) = match self.waits.get(&serial) {
                 None => (None, "its first poll".to_owned()),
                 Some((since, None)) => (Some(since), "an await of its own".to_owned()),
@@ -180,11 +190,16 @@ impl Recording {
                         Wait::Connect(socket) => format!("its connect on socket {socket}"),
                         Wait::Read(socket) => format!("bytes on socket {socket}"),
                         Wait::Write(socket) => format!("room to write on socket {socket}"),
+                        Wait::Sync(wanted, of) => {
+                            state = of.state(holder).map_or(state, |state| format!(", {state}"));
+                            of.awaited(wanted)
+                        }
                     },
                 ),
             };
             let since = since.map_or_else(String::new, |since| format!(" since {since} s"));
-            format!("task \"{}\" ({site}) waits on {what}{since}", text(&serial))
+            let who = text(&serial);
+            format!("task \"{who}\" ({site}) waits on {what}{since}{state}")
         })
         .collect()
     }

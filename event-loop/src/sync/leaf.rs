@@ -1,0 +1,95 @@
+//! How a future of tokio's is polled: as it is in production, by the world's rules in a world.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use pin_project_lite::pin_project;
+
+use crate::context::{Surroundings, surroundings};
+use crate::coop;
+
+/// Polls an operation that tokio counts in its cooperative budget, which it does by itself in
+/// production. `note` is called when the task is about to wait in a run that is recorded.
+#[inline]
+pub(super) fn poll_leaf<R>(
+    cx: &mut Context<'_>,
+    note: impl Fn(),
+    poll: impl FnOnce(&mut Context<'_>) -> Poll<R>,
+) -> Poll<R> {
+    if surroundings() == Surroundings::Production {
+        return poll(cx);
+    }
+    let taken = ready!(coop::poll_proceed(cx));
+    let polled = poll_unbudgeted(cx, note, poll);
+    if polled.is_ready() {
+        taken.made_progress();
+    }
+    polled
+}
+
+/// Polls an operation that tokio does not count.
+#[inline]
+pub(super) fn poll_unbudgeted<R>(
+    cx: &mut Context<'_>,
+    note: impl Fn(),
+    poll: impl FnOnce(&mut Context<'_>) -> Poll<R>,
+) -> Poll<R> {
+    let polled = poll(cx);
+    if polled.is_pending() && surroundings() == Surroundings::RecordedWorld {
+        note();
+    }
+    polled
+}
+
+pin_project! {
+    /// A future polled by [`poll_leaf`].
+    #[must_use = "futures do nothing unless awaited"]
+    pub(super) struct Leaf<F, N> {
+        #[pin]
+        future: F,
+        note: N,
+    }
+}
+
+impl<F: Future, N: Fn()> Leaf<F, N> {
+    pub(super) fn new(future: F, note: N) -> Self {
+        Self { future, note }
+    }
+}
+
+impl<F: Future, N: Fn()> Future for Leaf<F, N> {
+    type Output = F::Output;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        poll_leaf(cx, &*this.note, |cx| this.future.poll(cx))
+    }
+}
+
+pin_project! {
+    /// A future polled by [`poll_unbudgeted`].
+    #[must_use = "futures do nothing unless awaited"]
+    pub(super) struct Unbudgeted<F, N> {
+        #[pin]
+        future: F,
+        note: N,
+    }
+}
+
+impl<F: Future, N: Fn()> Unbudgeted<F, N> {
+    pub(super) fn new(future: F, note: N) -> Self {
+        Self { future, note }
+    }
+}
+
+impl<F: Future, N: Fn()> Future for Unbudgeted<F, N> {
+    type Output = F::Output;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        poll_unbudgeted(cx, &*this.note, |cx| this.future.poll(cx))
+    }
+}

@@ -1,0 +1,14 @@
+//! Synchronisation: every primitive on every loop, what a dropped waiter leaves, the table of who
+//! waits on what, and that the order of wakes follows from the seed.
+
+#[path = "../contract/backends.rs"]
+#[allow(dead_code, reason = "the contract suite uses all of it")]
+mod backends;
+mod budget;
+mod mpsc;
+mod mutex;
+mod notify;
+mod oneshot;
+mod semaphore;
+mod tables;
+mod waiting;
