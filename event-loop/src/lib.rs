@@ -48,8 +48,9 @@ pub use handle::EventLoop;
 pub use inspect::{Dump, TaskInfo};
 pub use runner::Runner;
 pub use task::{
-    AbortHandle, TaskError, TaskHandle, TaskId, cancelled, spawn, spawn_fallible, spawn_named,
-    try_spawn, try_spawn_fallible, try_spawn_named, yield_now,
+    AbortHandle, GroupEnded, TaskError, TaskGroup, TaskGroupError, TaskHandle, TaskId, cancelled,
+    spawn, spawn_fallible, spawn_named, task_group, try_spawn, try_spawn_fallible, try_spawn_named,
+    yield_now,
 };
 
 /// What the expansions of this crate's macros name.

@@ -48,23 +48,28 @@ impl Future for Cancelled {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let place = &mut self.place;
-        if let Some(task) = current_task() {
-            let ready = context::with_current(|ev| {
-                let backend = ev.and_then(EventLoop::backend);
-                backend.is_none_or(|backend| backend.poll_cancelled(task.id, place, cx.waker()))
-            });
-            return if ready {
-                Poll::Ready(())
-            } else {
-                Poll::Pending
-            };
-        }
-        context::with_tokio_task(|task| match task {
-            Some(task) => task.cancellation().poll(place, cx.waker()),
+        match poll_request(&mut self.place, cx.waker()) {
+            Some(polled) => polled,
             None => panic!("cancelled() was awaited outside a task"),
-        })
+        }
     }
+}
+
+/// Whether the current task was asked to finish; `waker` is woken once it is. `None` outside a
+/// task.
+pub(super) fn poll_request(place: &mut CancelPlace, waker: &Waker) -> Option<Poll<()>> {
+    if let Some(task) = current_task() {
+        let ready = context::with_current(|ev| {
+            let backend = ev.and_then(EventLoop::backend);
+            backend.is_none_or(|backend| backend.poll_cancelled(task.id, place, waker))
+        });
+        return Some(if ready {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        });
+    }
+    context::with_tokio_task(|task| task.map(|task| task.cancellation().poll(place, waker)))
 }
 
 impl fmt::Debug for Cancelled {

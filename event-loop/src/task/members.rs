@@ -62,17 +62,26 @@ impl<T> Members<T> {
             match self.take(key) {
                 Taken::Ended(ended) => return Poll::Ready(Some(ended)),
                 Taken::NotYet => {
-                    // Tokio's budget is spent, and its wake has put the task into the line again.
                     cx.waker().wake_by_ref();
                     return Poll::Pending;
                 }
                 Taken::Gone => {}
             }
         }
-        if let Some(Member::Running(task, _)) = self.tasks.values().next() {
+        self.note_join();
+        Poll::Pending
+    }
+
+    /// Tells a world that the current task waits for these.
+    pub(super) fn note_join(&self) {
+        if let Some((_, task)) = self.running().next() {
             task.note_join();
         }
-        Poll::Pending
+    }
+
+    /// Where its members stand in line, to wait there without holding the members.
+    pub(super) fn line(&self) -> Arc<Line> {
+        self.line.clone()
     }
 
     /// The next that has ended, if one has; who waits in [`poll_next`](Self::poll_next) still does.
@@ -99,7 +108,8 @@ impl<T> Members<T> {
         })
     }
 
-    fn take(&mut self, key: u64) -> Taken<T> {
+    /// The outcome of a member that was in line.
+    pub(super) fn take(&mut self, key: u64) -> Taken<T> {
         let Some(member) = self.tasks.get_mut(&key) else {
             return Taken::Gone;
         };
@@ -116,15 +126,17 @@ impl<T> Members<T> {
     }
 }
 
-enum Taken<T> {
+/// What is found of a member that was in line.
+pub(super) enum Taken<T> {
     Ended(Ended<T>),
+    /// Tokio's budget is spent, and its wake has put the task into the line again.
     NotYet,
     Gone,
 }
 
 /// Those who were woken, first woken first, and who waits for one of them.
 #[derive(Default)]
-struct Line {
+pub(super) struct Line {
     queue: Mutex<Queue>,
 }
 
@@ -136,7 +148,7 @@ struct Queue {
 
 impl Line {
     /// The first in line; if there is none, `waker` is woken when one comes.
-    fn pop_or_wait(&self, waker: &Waker) -> Option<u64> {
+    pub(super) fn pop_or_wait(&self, waker: &Waker) -> Option<u64> {
         {
             let mut queue = self.queue();
             let key = queue.keys.pop_front();
@@ -156,6 +168,14 @@ impl Line {
         key
     }
 
+    /// Wakes who waits, for nobody in particular.
+    pub(super) fn call(&self) {
+        let waiting = self.queue().waker.take();
+        if let Some(waiting) = waiting {
+            waiting.wake();
+        }
+    }
+
     fn queue(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -173,13 +193,7 @@ impl Wake for Call {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        let waiting = {
-            let mut queue = self.line.queue();
-            queue.keys.push_back(self.key);
-            queue.waker.take()
-        };
-        if let Some(waiting) = waiting {
-            waiting.wake();
-        }
+        self.line.queue().keys.push_back(self.key);
+        self.line.call();
     }
 }

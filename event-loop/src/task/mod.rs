@@ -9,6 +9,8 @@
 mod abort;
 mod cancel;
 mod error;
+mod group;
+mod group_error;
 mod handle;
 mod id;
 mod join_set;
@@ -22,6 +24,8 @@ pub use crate::coop::{Unconstrained, consume_budget, unconstrained};
 pub use abort::AbortHandle;
 pub use cancel::{CancelPlace, Cancellation, Cancelled, cancelled};
 pub use error::TaskError;
+pub use group::{MemberOutput, TaskGroup, task_group};
+pub use group_error::{GroupEnded, MemberError, TaskGroupError};
 pub use handle::TaskHandle;
 pub use id::{TaskId, id, try_id};
 pub use join_set::JoinSet;

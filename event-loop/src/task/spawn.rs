@@ -161,7 +161,7 @@ impl EventLoop {
     }
 }
 
-fn spawn_on<F, J>(
+pub(super) fn spawn_on<F, J>(
     ev: &EventLoop,
     name: Option<&str>,
     site: &'static Location<'static>,

@@ -12,7 +12,7 @@ use futures::channel::oneshot;
 use crate::backends::Backends::{Everywhere, Production};
 use crate::backends::{Backend, on};
 use crate::log::{Log, OnDrop};
-use crate::{TICK, until};
+use crate::{TICK, timed, until};
 
 #[test]
 fn outcomes_come_in_the_order_in_which_the_tasks_end() {
@@ -34,7 +34,7 @@ fn outcomes_come_in_the_order_in_which_the_tasks_end() {
             assert!(set.is_empty() && set.join_next().await.is_none());
             ended
         });
-        assert_eq!(ended.unwrap(), [10, 20, 30]);
+        assert_eq!(timed(backend, ended.unwrap()), [10, 20, 30]);
     });
 }
 

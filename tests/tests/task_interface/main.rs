@@ -9,6 +9,7 @@ mod log;
 
 mod abort_handles;
 mod failures;
+mod groups;
 mod join_sets;
 mod twins;
 
@@ -16,6 +17,7 @@ use std::time::Duration;
 
 use event_loop::{ErrorContext, EventLoop, time::sleep};
 
+use backends::Backend;
 use log::Log;
 
 const TICK: Duration = Duration::from_millis(1);
@@ -35,4 +37,13 @@ async fn until(mut happened: impl FnMut() -> bool) {
     while !happened() {
         sleep(TICK).await;
     }
+}
+
+/// What happened in an order that follows from timers: two workers that are held up may serve two
+/// timers the other way round.
+fn timed<T: Ord>(backend: Backend, mut happened: Vec<T>) -> Vec<T> {
+    if backend == Backend::MultiThread {
+        happened.sort_unstable();
+    }
+    happened
 }
