@@ -128,6 +128,10 @@ pub trait Backend: Send + Sync + 'static {
     /// Disarms a timer; nothing if it fired.
     fn timer_cancel(&self, timer: TimerId);
 
+    /// A value of `0..n` that the code under test leaves open, 0 being what production would most
+    /// likely do. `label` names it in traces and replays.
+    fn choose(&self, label: &'static str, n: u64) -> u64;
+
     /// The addresses of a host's name.
     fn lookup(&self, name: &str) -> io::Result<Vec<IpAddr>>;
     /// A socket bound to `addr` and listening.

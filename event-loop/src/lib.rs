@@ -34,6 +34,7 @@ pub mod net;
 pub mod production;
 pub mod properties;
 mod runner;
+mod select;
 pub mod sync;
 pub mod task;
 pub mod time;
@@ -52,10 +53,13 @@ pub use task::{
     spawn, spawn_fallible, spawn_named, task_group, try_spawn, try_spawn_fallible, try_spawn_named,
     yield_now,
 };
+pub use tokio::{join, pin, try_join};
 
 /// What the expansions of this crate's macros name.
 #[doc(hidden)]
 pub mod __private {
     pub use crate::properties::{Linked, Site, broken, buggify, in_world, met};
+    pub use crate::select::{first_branch, poll_budget_available};
+    pub use event_loop_macros::select;
     pub use inventory;
 }

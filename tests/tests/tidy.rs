@@ -271,7 +271,8 @@ fn the_arrows_between_crates_point_down_only() {
     let below: BTreeMap<&str, &[&str]> = BTreeMap::from([
         ("virtual-time", [].as_slice()),
         ("net-sim", &["virtual-time"]),
-        ("solipsism-event-loop", &[]),
+        ("solipsism-event-loop-macros", &[]),
+        ("solipsism-event-loop", &["solipsism-event-loop-macros"]),
         ("solipsism-interpose", &[]),
         ("solipsism-macros", &[]),
         (

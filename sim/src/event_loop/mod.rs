@@ -24,6 +24,7 @@ use crate::config::Config;
 use crate::run::panics;
 use crate::run::plan::Plan;
 use crate::trace::Kind;
+use crate::world::choices::Domain;
 use crate::world::kernel::WALL_EPOCH;
 use crate::world::recording::Wait;
 use crate::world::verdict::VerdictKind;
@@ -285,6 +286,14 @@ impl Backend for SimLoop {
         };
         let waker = self.world.enter(|core| core.timers.cancel(key)).flatten();
         drop(waker);
+    }
+
+    fn choose(&self, label: &'static str, n: u64) -> u64 {
+        let chosen = self.world.enter(|core| match core.closed {
+            true => 0,
+            false => core.choose(Domain::Schedule, label, n),
+        });
+        chosen.unwrap_or(0)
     }
 
     fn lookup(&self, name: &str) -> io::Result<Vec<IpAddr>> {

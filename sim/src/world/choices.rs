@@ -8,7 +8,7 @@ use super::entry::{Entries, Entry, plain_name};
 /// What a decision is about.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Domain {
-    /// Which wake is served next.
+    /// Which wake is served next, and which branch of a `select!` is polled first.
     Schedule = 0,
     /// Latency, short reads and writes.
     Network = 1,

@@ -1,0 +1,5 @@
+async fn nothing() {
+    event_loop::select! {};
+}
+
+fn main() {}

@@ -1,0 +1,7 @@
+async fn forgotten() {
+    event_loop::select! {
+        () = std::future::ready(()),
+    };
+}
+
+fn main() {}
