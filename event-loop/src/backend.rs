@@ -11,7 +11,7 @@ use std::panic::Location;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Poll, Waker};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 pub use crate::callback::Driver;
 pub use crate::context::{
@@ -23,7 +23,7 @@ pub use crate::properties::{Site, expect_worlds};
 pub use crate::sync::record::Record;
 pub use crate::task::CancelPlace;
 use crate::time::Instant;
-use crate::{Closed, Description, ErrorContext, EventLoop, TaskId, TaskInfo};
+use crate::{Closed, Description, ErrorContext, EventLoop, SlowCallback, TaskId, TaskInfo};
 
 /// A task of a backend that can run.
 pub struct Runnable(pub(crate) async_task::Runnable<Head>);
@@ -111,6 +111,12 @@ pub trait Backend: Send + Sync + 'static {
     fn records(&self) -> bool;
     /// The current task is about to wait for `wanted` of a primitive, such as a permit.
     fn note_wait(&self, wanted: &'static str, of: &Arc<Record>);
+    /// Blocks the world for `span`: its time passes, and nobody runs meanwhile.
+    fn block_for(&self, span: Duration);
+    /// From how long on a poll is to be told to [`EventLoop::report_slow`]; `None` is never.
+    fn watch_polls(&self, threshold: Option<Duration>);
+    /// Something was slow.
+    fn note_slow(&self, slow: &SlowCallback);
     /// What happens to an error that no exception handler took.
     fn unhandled(&self, context: &ErrorContext);
 
@@ -168,7 +174,7 @@ pub trait Backend: Send + Sync + 'static {
     /// Whether Nagle's algorithm is off.
     fn nodelay(&self, socket: SocketKey) -> io::Result<bool>;
     /// How close treats what was not sent: zero resets.
-    fn set_linger(&self, socket: SocketKey, linger: Option<std::time::Duration>) -> io::Result<()>;
+    fn set_linger(&self, socket: SocketKey, linger: Option<Duration>) -> io::Result<()>;
 }
 
 impl Runnable {

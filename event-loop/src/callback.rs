@@ -11,7 +11,7 @@ use std::task::{Context, Poll, Waker};
 use crate::exception::panic_text;
 use crate::handle::Shared;
 use crate::time::{Instant, Sleep};
-use crate::{ErrorContext, EventLoop};
+use crate::{ErrorContext, EventLoop, SlowCallback};
 
 /// A scheduled callback, to be cancelled if need be. Dropping the handle does not cancel.
 pub struct CallHandle {
@@ -182,7 +182,16 @@ impl Driver {
             let Some(callback) = call.take() else {
                 continue;
             };
-            if let Err(panic) = catch_unwind(AssertUnwindSafe(callback)) {
+            let watched = self.ev.slow_after().map(|slow| (slow, self.ev.now()));
+            let ended = catch_unwind(AssertUnwindSafe(callback));
+            if let Some((slow, began)) = watched {
+                let took = self.ev.now() - began;
+                if took >= slow {
+                    let report = SlowCallback::of_callback(call.site, took);
+                    self.ev.report_slow(&report);
+                }
+            }
+            if let Err(panic) = ended {
                 let mut context =
                     ErrorContext::new(&self.ev, "Exception in callback", panic_text(&*panic));
                 context.created_at = Some(call.site);

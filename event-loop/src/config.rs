@@ -1,6 +1,9 @@
 //! What can be set before a loop starts, and what is in force afterwards.
 
 use std::fmt;
+use std::time::Duration;
+
+use crate::{EventLoop, LoopError};
 
 /// What a factory needs to know; consumed by it, so that no setting can come too late.
 ///
@@ -15,6 +18,25 @@ use std::fmt;
 pub struct LoopConfig {
     pub(crate) name: Option<String>,
     pub(crate) worker_threads: Option<usize>,
+    pub(crate) settings: Settings,
+}
+
+/// What may still be changed until the first run.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Settings {
+    pub(crate) debug: bool,
+    slow_callback: Option<Duration>,
+}
+
+/// As asyncio has it in its debug mode.
+const SLOW_IN_DEBUG: Duration = Duration::from_millis(100);
+
+impl Settings {
+    /// From how long on a callback or poll is slow.
+    pub(crate) fn slow_after(&self) -> Option<Duration> {
+        self.slow_callback
+            .or_else(|| self.debug.then_some(SLOW_IN_DEBUG))
+    }
 }
 
 impl LoopConfig {
@@ -25,18 +47,73 @@ impl LoopConfig {
         self
     }
 
-    /// How many threads of a multi-thread loop poll tasks. Default: the number of processors.
-    ///
-    /// # Panics
-    /// If `threads` is zero.
+    /// How many threads of a multi-thread loop poll tasks, from 1; a factory refuses what its loop
+    /// cannot have. Default: the number of processors.
     #[must_use]
     pub fn worker_threads(mut self, threads: usize) -> Self {
-        assert!(
-            threads > 0,
-            "worker_threads = 0: a multi-thread loop needs at least 1"
-        );
         self.worker_threads = Some(threads);
         self
+    }
+
+    /// Tells of every callback and every poll of a task that takes this long or longer; see
+    /// [`EventLoop::set_slow_callback_handler`]. Default: of none, and the clock is not read;
+    /// with [`debug`](Self::debug), of those of 100 ms, as asyncio's debug mode does.
+    #[must_use]
+    pub fn slow_callback(mut self, threshold: Duration) -> Self {
+        self.settings.slow_callback = Some(threshold);
+        self
+    }
+
+    /// Tells of what asyncio's debug mode tells of: callbacks and polls of 100 ms, unless
+    /// [`slow_callback`](Self::slow_callback) says otherwise. Default: off.
+    #[must_use]
+    pub fn debug(mut self, debug: bool) -> Self {
+        self.settings.debug = debug;
+        self
+    }
+}
+
+impl EventLoop {
+    /// [`LoopConfig::slow_callback`] for a loop that was made but has not run; `None` restores the
+    /// default.
+    ///
+    /// # Errors
+    /// [`LoopError::SetTooLate`] once the loop has run, and always on a loop that a world runs;
+    /// [`LoopError::Closed`].
+    pub fn set_slow_callback(&self, threshold: Option<Duration>) -> Result<(), LoopError> {
+        self.set("slow_callback", |settings| {
+            settings.slow_callback = threshold
+        })
+    }
+
+    /// [`LoopConfig::debug`] for a loop that was made but has not run.
+    ///
+    /// # Errors
+    /// [`LoopError::SetTooLate`] once the loop has run, and always on a loop that a world runs;
+    /// [`LoopError::Closed`].
+    pub fn set_debug(&self, debug: bool) -> Result<(), LoopError> {
+        self.set("debug", |settings| settings.debug = debug)
+    }
+
+    fn set(
+        &self,
+        setting: &'static str,
+        change: impl FnOnce(&mut Settings),
+    ) -> Result<(), LoopError> {
+        if self.is_closed() {
+            return Err(LoopError::Closed);
+        }
+        let slow_after = {
+            let mut life = self.life();
+            let settings = life.settings_mut(setting)?;
+            change(settings);
+            settings.slow_after()
+        };
+        self.shared.watch.set_threshold(slow_after);
+        if let Some(backend) = self.backend() {
+            backend.watch_polls(slow_after);
+        }
+        Ok(())
     }
 }
 
@@ -52,6 +129,10 @@ pub struct Description {
     pub profile: String,
     /// How many threads poll tasks.
     pub workers: usize,
+    /// Whether [`LoopConfig::debug`] is on.
+    pub debug: bool,
+    /// From how long on a callback or a poll is told of; `None` is never.
+    pub slow_callback: Option<Duration>,
 }
 
 impl Description {
@@ -68,6 +149,8 @@ impl Description {
             backend,
             profile: profile.into(),
             workers,
+            debug: false,
+            slow_callback: None,
         }
     }
 }
@@ -79,8 +162,17 @@ impl fmt::Display for Description {
             backend,
             profile,
             workers,
+            debug,
+            slow_callback,
         } = self;
         let plural = if *workers == 1 { "" } else { "s" };
-        write!(f, "{name}: {backend}, {profile}, {workers} worker{plural}")
+        write!(f, "{name}: {backend}, {profile}, {workers} worker{plural}")?;
+        if *debug {
+            f.write_str(", debug")?;
+        }
+        match slow_callback {
+            Some(threshold) => write!(f, ", slow from {threshold:?}"),
+            None => Ok(()),
+        }
     }
 }

@@ -83,6 +83,22 @@ pub enum LoopError {
     },
     /// [`Runner::run`](crate::Runner::run) after the runner was closed.
     RunnerClosed,
+    /// A setting came after the first run.
+    SetTooLate {
+        /// Its name.
+        setting: &'static str,
+        /// Where the first run was started.
+        started: &'static Location<'static>,
+    },
+    /// A setting with a value that this loop cannot have.
+    BadSetting {
+        /// Its name.
+        setting: &'static str,
+        /// What was given.
+        given: usize,
+        /// What is allowed.
+        allowed: &'static str,
+    },
     /// The runtime below could not be built; the operating system's words.
     Unavailable(String),
     /// Simulation only: the world ended with a verdict, whose text this is.
@@ -122,6 +138,16 @@ impl fmt::Display for LoopError {
                  at {here}): {WAYS_OUT}"
             ),
             Self::RunnerClosed => f.write_str("Runner is closed"),
+            Self::SetTooLate { setting, started } => write!(
+                f,
+                "Cannot set {setting} after the event loop has run (first at {started}): set it \
+                 before the first run, or where the loop is made"
+            ),
+            Self::BadSetting {
+                setting,
+                given,
+                allowed,
+            } => write!(f, "{setting} = {given} cannot be: allowed is {allowed}"),
             Self::Unavailable(why) => write!(f, "The event loop could not be built: {why}"),
             Self::WorldEnded(verdict) => write!(f, "The simulated world ended: {verdict}"),
         }

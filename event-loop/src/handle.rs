@@ -8,10 +8,12 @@ use std::time::{Duration, SystemTime};
 
 use crate::backend::Backend;
 use crate::callback::{CallbackQueue, Driver};
+use crate::config::Settings;
 use crate::context::{EnterGuard, Surroundings};
 use crate::exception::{Handler, HandlerSlot, panic_text};
 use crate::lifecycle::Life;
 use crate::production::TokioLoop;
+use crate::slow::Watch;
 use crate::time::Instant;
 use crate::{CallHandle, Closed, Description, ErrorContext};
 
@@ -48,6 +50,7 @@ pub(crate) struct Shared {
     pub(crate) closed: AtomicBool,
     /// How many handles own the loop.
     owners: AtomicUsize,
+    pub(crate) watch: Watch,
     /// `None` once the loop is closed.
     exception_handler: Mutex<Option<HandlerSlot>>,
 }
@@ -58,7 +61,7 @@ pub(crate) enum Inner {
 }
 
 impl EventLoop {
-    pub(crate) fn new(inner: Inner) -> Self {
+    pub(crate) fn new(inner: Inner, settings: Settings) -> Self {
         let surroundings = match &inner {
             Inner::Tokio(_) => Surroundings::Production,
             Inner::Other(backend) if backend.records() => Surroundings::RecordedWorld,
@@ -69,7 +72,8 @@ impl EventLoop {
                 inner,
                 surroundings,
                 callbacks: Mutex::default(),
-                life: Mutex::default(),
+                watch: Watch::new(settings.slow_after()),
+                life: Mutex::new(Life::new(settings)),
                 closed: AtomicBool::new(false),
                 owners: AtomicUsize::new(1),
                 exception_handler: Mutex::new(Some(HandlerSlot::default())),
@@ -99,7 +103,7 @@ impl EventLoop {
     #[doc(hidden)]
     #[must_use]
     pub fn from_backend(backend: Arc<dyn Backend>) -> Self {
-        Self::new(Inner::Other(backend))
+        Self::new(Inner::Other(backend), Settings::default())
     }
 
     /// Schedules `callback` for the next iteration: first scheduled, first run, from whichever
@@ -181,9 +185,14 @@ impl EventLoop {
     /// What is in force in this loop.
     #[must_use]
     pub fn describe(&self) -> Description {
-        match &self.shared.inner {
+        let backend = match &self.shared.inner {
             Inner::Tokio(tokio) => tokio.describe(),
             Inner::Other(backend) => backend.describe(),
+        };
+        Description {
+            debug: self.life().settings().debug,
+            slow_callback: self.slow_after(),
+            ..backend
         }
     }
 
@@ -206,7 +215,7 @@ impl EventLoop {
 
     pub(crate) fn drop_exception_handler(&self) {
         let slot = self.exception_handler().take();
-        drop(slot);
+        drop((slot, self.shared.watch.replace(None)));
     }
 
     /// Tells the exception handler of an error. A handler that panics is reported itself, by the

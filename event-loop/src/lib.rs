@@ -35,6 +35,7 @@ pub mod production;
 pub mod properties;
 mod runner;
 mod select;
+mod slow;
 pub mod sync;
 pub mod task;
 pub mod time;
@@ -48,6 +49,7 @@ pub use exception::ErrorContext;
 pub use handle::EventLoop;
 pub use inspect::{Dump, TaskInfo};
 pub use runner::Runner;
+pub use slow::{SlowCallback, block_for};
 pub use task::{
     AbortHandle, GroupEnded, TaskError, TaskGroup, TaskGroupError, TaskHandle, TaskId, cancelled,
     spawn, spawn_fallible, spawn_named, task_group, try_spawn, try_spawn_fallible, try_spawn_named,

@@ -8,16 +8,51 @@ use std::sync::{MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
 use crate::callback::Driver;
+use crate::config::Settings;
 use crate::context::{self, RunMark};
 use crate::handle::Inner;
 use crate::{EventLoop, LoopError, production};
 
 /// Where a loop is between its making and its end.
-#[derive(Default)]
 pub(crate) struct Life {
+    settings: Settings,
+    /// Where the first run was asked for.
+    started: Option<&'static Location<'static>>,
     running: Option<&'static Location<'static>>,
     hosted: bool,
     stop_requested: bool,
+}
+
+impl Life {
+    pub(crate) fn new(settings: Settings) -> Self {
+        Self {
+            settings,
+            started: None,
+            running: None,
+            hosted: false,
+            stop_requested: false,
+        }
+    }
+
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The settings, to be changed while no run has begun.
+    pub(crate) fn settings_mut(
+        &mut self,
+        setting: &'static str,
+    ) -> Result<&mut Settings, LoopError> {
+        match self.started {
+            Some(started) => Err(LoopError::SetTooLate { setting, started }),
+            None => Ok(&mut self.settings),
+        }
+    }
+
+    fn begin(&mut self, site: &'static Location<'static>) {
+        self.started.get_or_insert(site);
+        self.running = Some(site);
+    }
 }
 
 impl EventLoop {
@@ -145,7 +180,7 @@ impl EventLoop {
     #[doc(hidden)]
     pub fn mark_hosted(&self, site: &'static Location<'static>) {
         let mut life = self.life();
-        life.running = Some(site);
+        life.begin(site);
         life.hosted = true;
     }
 
@@ -190,7 +225,7 @@ impl EventLoop {
         if matches!(self.shared.inner, Inner::Tokio(_)) && production::inside_another_runtime() {
             return Err(LoopError::AnotherLoopRunning { outer: None, here });
         }
-        life.running = Some(here);
+        life.begin(here);
         drop(life);
         let previous = context::set_run_mark(Some(RunMark { site: here }));
         Ok(Run { ev: self, previous })

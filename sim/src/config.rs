@@ -25,6 +25,7 @@ pub struct Config {
     pub(crate) profile: Profile,
     pub(crate) limits: Limits,
     pub(crate) link: LinkConfig,
+    pub(crate) slow_callback: Option<Duration>,
 }
 
 /// Where a run ends, whatever it does.
@@ -50,6 +51,7 @@ impl Config {
                 stall_after: None,
             },
             link: LinkConfig::new(Latency::constant(Duration::from_millis(1))),
+            slow_callback: None,
         }
     }
 
@@ -127,6 +129,16 @@ impl Config {
             "stall_after: a span of zero is no time to get anywhere"
         );
         self.limits.stall_after = Some(span);
+        self
+    }
+
+    /// Notes in the trace every callback and every poll that takes this long or longer, and tells
+    /// the loop's
+    /// [slow-callback handler](event_loop::EventLoop::set_slow_callback_handler). What a run draws
+    /// for the cost of a poll counts, and what [`block_for`](event_loop::block_for) takes. Default:
+    /// nobody looks.
+    pub const fn slow_callback(mut self, threshold: Duration) -> Self {
+        self.slow_callback = Some(threshold);
         self
     }
 

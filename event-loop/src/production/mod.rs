@@ -21,18 +21,34 @@ use task::{TokioTask, TokioTaskHandle};
 /// A loop that polls its tasks on the thread that runs it.
 ///
 /// # Errors
-/// [`LoopError::Unavailable`] if the operating system refuses (too many open files).
+/// [`LoopError::Unavailable`] if the operating system refuses (too many open files), and
+/// [`LoopError::BadSetting`] if the configuration asks for more than one worker.
 pub fn current_thread(config: LoopConfig) -> Result<EventLoop, LoopError> {
+    if let Some(given @ (0 | 2..)) = config.worker_threads {
+        return Err(LoopError::BadSetting {
+            setting: "worker_threads",
+            given,
+            allowed: "1: a current-thread loop polls its tasks on the thread that runs it",
+        });
+    }
     build(Builder::new_current_thread(), config, "current-thread", 1)
 }
 
 /// A loop that polls its tasks on a pool of threads, beside the one that runs it.
 ///
 /// # Errors
-/// [`LoopError::Unavailable`] if the operating system refuses (no threads, too many open files).
+/// [`LoopError::Unavailable`] if the operating system refuses (no threads, too many open files),
+/// and [`LoopError::BadSetting`] if the configuration asks for no worker.
 pub fn multi_thread(config: LoopConfig) -> Result<EventLoop, LoopError> {
     let available = || std::thread::available_parallelism().map_or(1, usize::from);
     let workers = config.worker_threads.unwrap_or_else(available);
+    if workers == 0 {
+        return Err(LoopError::BadSetting {
+            setting: "worker_threads",
+            given: 0,
+            allowed: "1 and more: somebody has to poll the tasks",
+        });
+    }
     let mut builder = Builder::new_multi_thread();
     builder.worker_threads(workers);
     build(builder, config, "multi-thread", workers)
@@ -50,13 +66,14 @@ fn build(
         .thread_name(format!("{name}-worker"))
         .build()
         .map_err(|why: io::Error| LoopError::Unavailable(why.to_string()))?;
-    Ok(EventLoop::new(Inner::Tokio(TokioLoop {
+    let inner = Inner::Tokio(TokioLoop {
         handle: runtime.handle().clone(),
         runtime: Mutex::new(Some(Arc::new(runtime))),
         description: Description::new(name, "tokio", profile, workers),
         serials: AtomicU64::new(0),
         registry: Registry::new(),
-    })))
+    });
+    Ok(EventLoop::new(inner, config.settings))
 }
 
 /// The time of the process, the zero of which is the first time anybody asked.

@@ -5,6 +5,7 @@ use std::panic::Location;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use pin_project_lite::pin_project;
 use tokio::runtime::Handle;
@@ -12,8 +13,9 @@ use tokio::task::{self, JoinHandle};
 
 use crate::context::{enter_tokio_task, leave_tokio_task};
 use crate::handle::Inner;
+use crate::production::process_now;
 use crate::task::{Cancellation, Output};
-use crate::{ErrorContext, EventLoop, TaskError, TaskId, TaskInfo};
+use crate::{ErrorContext, EventLoop, SlowCallback, TaskError, TaskId, TaskInfo};
 
 /// What tokio does not keep for us.
 pub(crate) struct TokioTask {
@@ -50,6 +52,15 @@ impl TokioTask {
 
     pub(crate) fn info(&self) -> TaskInfo {
         TaskInfo::new(self.id, self.name.as_deref(), self.site)
+    }
+
+    #[cold]
+    fn tell_if_slow(&self, slow: Duration, took: Duration) {
+        if took >= slow {
+            let name = self.name.as_deref().map(str::to_owned);
+            let report = SlowCallback::of_task(self.id, name, self.site, took);
+            self.ev.report_slow(&report);
+        }
     }
 
     /// Where it was spawned.
@@ -192,9 +203,15 @@ impl<F: Future> Future for InTask<F> {
         let Some(future) = this.future.as_pin_mut() else {
             return Poll::Pending;
         };
+        let ev = this.task.as_ref().map(|task| task.event_loop());
+        let watched = ev.and_then(EventLoop::slow_after);
+        let watched = watched.map(|slow| (slow, process_now()));
         let outer = enter_tokio_task(this.task.take());
         let outcome = future.poll(cx);
         *this.task = leave_tokio_task(outer);
+        if let (Some((slow, began)), Some(task)) = (watched, this.task) {
+            task.tell_if_slow(slow, process_now() - began);
+        }
         outcome
     }
 }

@@ -16,7 +16,9 @@ use event_loop::backend::{
     Backend, CancelPlace, Driver, Record, Runnable, Site, SocketKey, TaskMeta, TimerId,
 };
 use event_loop::time::Instant;
-use event_loop::{Closed, Description, ErrorContext, EventLoop, LoopError, TaskId, TaskInfo};
+use event_loop::{
+    Closed, Description, ErrorContext, EventLoop, LoopError, SlowCallback, TaskId, TaskInfo,
+};
 use virtual_time::TimerKey;
 
 use crate::Profile;
@@ -218,6 +220,19 @@ impl Backend for SimLoop {
 
     fn note_wait(&self, wanted: &'static str, of: &Arc<Record>) {
         self.note(|| Wait::Sync(wanted, of.clone()));
+    }
+
+    fn block_for(&self, span: Duration) {
+        self.world.block_for(span);
+    }
+
+    fn watch_polls(&self, threshold: Option<Duration>) {
+        self.world
+            .enter(|core| core.watch_polls(self.host, threshold));
+    }
+
+    fn note_slow(&self, slow: &SlowCallback) {
+        self.world.note_slow(slow);
     }
 
     fn unhandled(&self, context: &ErrorContext) {

@@ -37,6 +37,8 @@ pub(crate) enum Kind {
     Entropy = 19,
     Failure = 20,
     End = 21,
+    Block = 22,
+    Slow = 23,
 }
 
 impl Kind {
@@ -63,6 +65,8 @@ impl Kind {
             Self::Entropy => "entropy",
             Self::Failure => "failure",
             Self::End => "end",
+            Self::Block => "block",
+            Self::Slow => "slow",
         }
     }
 
@@ -70,6 +74,7 @@ impl Kind {
     const fn unit(self) -> Option<&'static str> {
         match self {
             Self::TimerSet => Some("deadline_ns"),
+            Self::Block | Self::Slow => Some("span_ns"),
             Self::Choice => Some("value"),
             Self::Listen => Some("port"),
             Self::Connect | Self::Connected | Self::Accept | Self::CloseSocket | Self::Shutdown => {

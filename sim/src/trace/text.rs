@@ -87,6 +87,9 @@ impl fmt::Display for Line<'_> {
             Kind::TimerSet => {
                 write!(f, " until {}", virtual_time::Instant::from_nanos(number))
             }
+            Kind::Block | Kind::Slow => {
+                write!(f, " {:?}", std::time::Duration::from_nanos(number))
+            }
             Kind::Read | Kind::Write | Kind::Entropy => write!(f, " {number} bytes"),
             _ if kind.unit().is_some() => write!(f, " {number}"),
             _ => Ok(()),

@@ -17,6 +17,7 @@ use super::inbox::Inbox;
 use super::properties::Properties;
 use super::ready::{Fifo, FifoByHost, Held, Ready, ReadyQueue, Shuffled, Strategy};
 use super::recording::Recording;
+use super::slow::{PollsTimed, SlowPoll};
 use super::sockets::Sockets;
 use super::tasks::{Extras, Origin, TaskTable};
 use super::verdict::{Verdict, VerdictKind};
@@ -78,6 +79,7 @@ pub(crate) struct Core {
     pub(crate) closed: bool,
     /// While a closed world drops its tasks: those that can be dropped, for they were woken.
     pub(crate) late: Option<Vec<Runnable>>,
+    pub(super) polls_timed: PollsTimed,
 }
 
 /// A host: a name, an address, and the loop its tasks see.
@@ -91,6 +93,8 @@ pub(crate) struct Host {
     pub(crate) hosted: bool,
     /// The task that runs the callbacks of a hosted loop: to anybody but the world it is none.
     pub(crate) driver: Option<TaskId>,
+    /// From how long on a poll is slow.
+    pub(crate) slow_after: Option<Duration>,
 }
 
 /// What the driver does next, with the core closed.
@@ -102,6 +106,8 @@ pub(crate) enum Step {
     /// What a task that has ended leaves, to be dropped: it has the wakers of whoever waited for
     /// its cancellation.
     Left(Box<Extras>),
+    /// The last poll took too long.
+    Slow(Box<SlowPoll>),
     /// The wakers that were put into the buffer.
     Wake,
     /// A verdict has fallen.
@@ -166,6 +172,7 @@ impl Core {
             ended: None,
             closed: false,
             late: None,
+            polls_timed: PollsTimed::default(),
         }
     }
 
@@ -173,6 +180,9 @@ impl Core {
     /// closed go into `wakes`.
     #[inline]
     pub(crate) fn step(&mut self, polled: Polled, wakes: &mut Vec<Waker>, inbox: &Inbox) -> Step {
+        if self.polls_timed.is_watched {
+            self.look_at_clock();
+        }
         match polled {
             Polled::Pending => {}
             Polled::Woken(runnable) if self.closed => return Step::Drop(runnable),
@@ -182,6 +192,9 @@ impl Core {
                     return Step::Left(extras);
                 }
             }
+        }
+        if let Some(slow) = self.slow_poll() {
+            return Step::Slow(slow);
         }
         loop {
             if self.ended.is_some() {
@@ -416,6 +429,9 @@ impl Core {
             };
         }
         self.trace.event(self.now, Kind::Poll, serial, 0);
+        if self.polls_timed.is_watched {
+            self.polls_timed.began = Some((meta, self.now));
+        }
         self.count_poll();
         match ready {
             Ready::Task(runnable) => Step::Poll(runnable),

@@ -77,6 +77,15 @@ impl Core {
         }
     }
 
+    /// Time passes, and nobody runs meanwhile.
+    pub(super) fn skip(&mut self, span: Duration) {
+        self.now += span;
+        self.polls_before = self.polls;
+        if self.now > Instant::BEGIN + self.limits.time {
+            self.end_at_time_limit();
+        }
+    }
+
     fn end_at_time_limit(&mut self) {
         let limit = self.limits.time;
         self.end(

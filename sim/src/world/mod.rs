@@ -17,6 +17,7 @@ mod limits;
 pub(crate) mod properties;
 mod ready;
 pub(crate) mod recording;
+mod slow;
 pub(crate) mod sockets;
 mod tasks;
 pub(crate) mod verdict;
@@ -27,6 +28,7 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
 
 use event_loop::backend::{
     EnterGuard, OutsideTasks, Polled, Runnable, TaskMeta, as_task, current_task, drop_task,
@@ -58,6 +60,7 @@ pub(crate) struct World {
     over: AtomicBool,
     recording: bool,
     profile: crate::Profile,
+    slow_callback: Option<Duration>,
     /// In a run that is recorded: where the task that is being polled was spawned.
     polled: Mutex<Option<&'static Location<'static>>>,
 }
@@ -88,6 +91,7 @@ impl World {
             over: AtomicBool::new(false),
             recording,
             profile: config.profile,
+            slow_callback: config.slow_callback,
             polled: Mutex::new(None),
         })
     }
@@ -184,9 +188,14 @@ impl World {
                 net: None,
                 ev: Some(ev.unowned()),
                 hosted: false,
+                slow_after: None,
                 driver: None,
             });
         });
+        if let Some(threshold) = self.slow_callback {
+            let early = ev.set_slow_callback(Some(threshold));
+            debug_assert_eq!(early, Ok(()));
+        }
         (index, ev)
     }
 
@@ -321,6 +330,10 @@ impl World {
         virtual_time::Instant::from_nanos(self.now.load(Ordering::Relaxed))
     }
 
+    fn set_now(&self, now: virtual_time::Instant) {
+        self.now.store(now.as_nanos(), Ordering::Relaxed);
+    }
+
     /// A panic of the test's body, or of a destructor, ends the run.
     pub(crate) fn panicked(&self, kind: VerdictKind, payload: &(dyn std::any::Any + Send)) {
         let message = panics::text_of(payload);
@@ -365,7 +378,7 @@ impl World {
             let last = std::mem::replace(&mut polled, Polled::Pending);
             let step = self.core.with(|core| {
                 let step = core.step(last, wakes, &self.inbox);
-                self.now.store(core.now.as_nanos(), Ordering::Relaxed);
+                self.set_now(core.now);
                 self.polls.store(core.polls(), Ordering::Relaxed);
                 step
             });
@@ -385,6 +398,7 @@ impl World {
                     match catch_unwind(AssertUnwindSafe(poll)) {
                         Ok(Poll::Pending) => {}
                         Ok(Poll::Ready(())) => {
+                            self.tell_last_if_slow();
                             self.tell_intrusion();
                             return Drive::Done;
                         }
@@ -398,6 +412,10 @@ impl World {
                     polled = Polled::Finished(meta.id);
                 }
                 Step::Left(extras) => drop(extras),
+                Step::Slow(slow) => {
+                    entered.host(self, slow.host);
+                    self.tell_slow(&slow);
+                }
                 Step::Wake => wakes.drain(..).for_each(Waker::wake),
                 Step::End => return Drive::Verdict,
             }

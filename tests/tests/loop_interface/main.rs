@@ -7,6 +7,8 @@ mod backends;
 #[path = "../contract/log.rs"]
 mod log;
 
+mod config;
 mod inspect;
 mod owners;
 mod sites;
+mod slow;
