@@ -1,15 +1,17 @@
-//! The exception handler: clauses E1 and E2.
+//! The exception handler: clauses E1, E2 and E4.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use event_loop::{ErrorContext, EventLoop, LoopError};
+use event_loop::{ErrorContext, EventLoop, LoopError, Runner};
 use insta::assert_snapshot;
+use sim::{Config, VerdictKind};
 
 use crate::backends::Backend;
 use crate::clause::Reach::{Everywhere, Production, WorldsOwn};
 use crate::clause::clauses;
-use crate::log::{Log, sentence};
+use crate::log::{Log, OnDrop, sentence};
 
 clauses! {
     E1 {
@@ -21,6 +23,10 @@ clauses! {
             "what reaches the default handler fails a run",
         ),
         without_a_handler_and_with_one_that_panics_a_world_fails: WorldsOwn,
+    }
+    E4 {
+        errors_of_the_shutdown_are_told_and_never_replace_the_first: Everywhere,
+        a_verdict_stays_the_worlds_whatever_its_end_brings: WorldsOwn,
     }
 }
 
@@ -101,4 +107,51 @@ fn without_a_handler_and_with_one_that_panics_a_world_fails(backend: Backend) {
         let (why, _) = text.split_once(" (").unwrap();
         assert_snapshot!(why, @"unread failure: Exception in callback: boom");
     }
+}
+
+/// A task that waits for ever and panics when it is dropped.
+fn bomb(ev: &EventLoop, text: &'static str) {
+    let held = OnDrop::new(move || panic!("{text}"));
+    ev.spawn(async move {
+        let _held = held;
+        std::future::pending::<()>().await;
+    })
+    .detach();
+}
+
+fn errors_of_the_shutdown_are_told_and_never_replace_the_first(backend: Backend) {
+    let reports = Log::new();
+    let told = reports.clone();
+    // The runner is dropped while the panic of its main unwinds.
+    let run = AssertUnwindSafe(|| {
+        let mut runner = Runner::new(move || backend.factory());
+        let ev = runner.event_loop().unwrap();
+        ev.set_exception_handler(Some(move |_: &EventLoop, context: &ErrorContext| {
+            told.note(context.error.clone());
+        }));
+        bomb(&ev, "in a task's drop");
+        let held = OnDrop::new(|| panic!("in a callback's drop"));
+        ev.call_later(Duration::from_hours(1), move || drop(held))
+            .unwrap();
+        runner.run(async { panic!("the first") })
+    });
+    let payload = catch_unwind(run).unwrap_err();
+    assert_eq!(payload.downcast_ref(), Some(&"the first"));
+    let mut reports = reports.take();
+    reports.sort_unstable();
+    assert_eq!(reports, ["in a callback's drop", "in a task's drop"]);
+}
+
+fn a_verdict_stays_the_worlds_whatever_its_end_brings(backend: Backend) {
+    let run = backend.world(Config::new(), |sim| async move {
+        bomb(&sim.event_loop(), "in drop");
+        bomb(&sim.host("other").event_loop(), "in another's drop");
+        event_loop::yield_now().await;
+        panic!("the first");
+    });
+    let verdict = run.verdict.unwrap();
+    assert_eq!(
+        (verdict.kind, &*verdict.message),
+        (VerdictKind::Panic, "the first")
+    );
 }

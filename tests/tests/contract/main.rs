@@ -8,15 +8,18 @@ mod budget;
 mod callbacks;
 mod clause;
 mod closing;
+mod elsewhere;
 mod errors;
 mod iterations;
 mod lifecycle;
 mod log;
 mod matrix;
 mod refusals;
+mod sleeps;
 mod tasks;
 mod tcp;
 mod time;
+mod timeouts;
 
 use clause::Test;
 
@@ -26,13 +29,16 @@ fn tests() -> impl Iterator<Item = &'static Test> {
         budget::CLAUSES,
         callbacks::CLAUSES,
         closing::CLAUSES,
+        elsewhere::CLAUSES,
         errors::CLAUSES,
         iterations::CLAUSES,
         lifecycle::CLAUSES,
         refusals::CLAUSES,
+        sleeps::CLAUSES,
         tasks::CLAUSES,
         tcp::CLAUSES,
         time::CLAUSES,
+        timeouts::CLAUSES,
     ];
     files.into_iter().flatten()
 }

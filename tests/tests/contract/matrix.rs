@@ -16,9 +16,7 @@ use crate::tests;
 const NOT_BUILT_YET: &[(&str, &str)] = &[
     ("L9", "what is in force, and settings that come too late"),
     ("K5", "task_group"),
-    ("K7", "what is attached to the wrong loop"),
     ("E3", "slow callbacks"),
-    ("E4", "errors of the shutdown"),
     ("B1", "blocking work"),
     ("B2", "blocking work"),
     ("B3", "blocking work"),

@@ -1,17 +1,18 @@
-//! Tasks: their two endings, their panics, and limits on how long they take: clauses K1 to K4 and
-//! K6.
+//! Tasks: their two endings and their failures: clauses K1 to K4 and K8.
 
 use std::future::pending;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use event_loop::time::{sleep, timeout};
-use event_loop::{ErrorContext, EventLoop, TaskError, cancelled, spawn, spawn_named, yield_now};
+use event_loop::time::sleep;
+use event_loop::{
+    ErrorContext, EventLoop, TaskError, cancelled, spawn, spawn_fallible, spawn_named, yield_now,
+};
 use insta::assert_snapshot;
 
 use crate::backends::Backend;
-use crate::clause::Reach::{Everywhere, Simulated, WorldsOwn};
+use crate::clause::Reach::{Everywhere, WorldsOwn};
 use crate::clause::clauses;
 use crate::log::{Log, OnDrop, sentence};
 
@@ -23,6 +24,7 @@ clauses! {
         a_task_asked_to_finish_before_its_first_poll_sees_it_at_once: Everywhere,
     }
     K2 {
+        an_abort_and_a_result_in_one_iteration_agree_with_each_other: Everywhere,
         an_abort_after_the_end_leaves_the_result: Everywhere,
         a_task_that_aborts_itself_ends_at_its_next_await_or_with_its_result: Everywhere,
     }
@@ -38,14 +40,7 @@ clauses! {
         a_destructor_that_panics_ends_its_task_and_nothing_else: Everywhere,
         a_destructor_that_panics_under_an_abort_goes_to_the_exception_handler: Everywhere,
         a_value_that_nobody_takes_may_panic_when_it_is_dropped: Everywhere,
-    }
-    K6 {
-        a_timeout_of_zero_polls_the_value_first: Everywhere,
-        a_timeout_drops_what_lost: Everywhere,
-        a_value_at_the_very_instant_of_its_timeout_is_no_timeout: Simulated(
-            "two real timers may fire with a poll between them",
-        ),
-        an_elapsed_timeout_becomes_a_timed_out_io_error: Everywhere,
+        an_error_that_nobody_reads_goes_the_way_of_a_panic: Everywhere,
     }
     L8 {
         a_loop_of_production_leaves_nothing_on_its_thread_for_the_next_world: WorldsOwn,
@@ -107,6 +102,34 @@ fn a_task_asked_to_finish_before_its_first_poll_sees_it_at_once(backend: Backend
         task.await.unwrap()
     });
     assert_eq!(asked, Ok(true));
+}
+
+fn an_abort_and_a_result_in_one_iteration_agree_with_each_other(backend: Backend) {
+    for aborts_first in [true, false] {
+        let ev = backend.make();
+        let log = Log::new();
+        let noted = log.clone();
+        let result = ev.run_until_complete(async move {
+            let (give, given) = futures::channel::oneshot::channel();
+            let ends = noted.clone();
+            let task = spawn(async move {
+                let value = given.await.unwrap();
+                ends.note("ended");
+                value
+            });
+            sleep(TICK).await;
+            if aborts_first {
+                task.abort();
+            }
+            let _ = give.send(7);
+            task.abort();
+            task.await
+        });
+        match result.unwrap() {
+            Ok(value) => assert_eq!((value, log.take()), (7, vec!["ended"])),
+            Err(error) => assert!(error.is_aborted() && log.take().is_empty()),
+        }
+    }
 }
 
 fn an_abort_after_the_end_leaves_the_result(backend: Backend) {
@@ -355,56 +378,27 @@ fn a_value_that_nobody_takes_may_panic_when_it_is_dropped(backend: Backend) {
     assert_eq!(ev.run_until_complete(async { 7 }), Ok(7));
 }
 
-fn a_timeout_of_zero_polls_the_value_first(backend: Backend) {
+fn an_error_that_nobody_reads_goes_the_way_of_a_panic(backend: Backend) {
     let ev = backend.make();
-    let results = ev.run_until_complete(async {
-        let ready = timeout(Duration::ZERO, async { 7 }).await;
-        let late = timeout(Duration::ZERO, pending::<()>()).await;
-        (ready, late)
-    });
-    let (ready, late) = results.unwrap();
-    assert_eq!(ready, Ok(7));
-    assert_snapshot!(late.unwrap_err(), @"deadline has elapsed");
-}
-
-fn a_timeout_drops_what_lost(backend: Backend) {
-    let ev = backend.make();
-    let log = Log::new();
-    let noted = log.clone();
-    ev.run_until_complete(async move {
-        let lost = noted.clone();
-        let loser = async move {
-            let _lost = OnDrop::new(move || lost.note("dropped"));
-            pending::<()>().await;
-        };
-        assert!(timeout(TICK, loser).await.is_err());
-        noted.note("elapsed");
-        assert_eq!(timeout(Duration::from_hours(1), sleep(TICK)).await, Ok(()));
-    })
-    .unwrap();
-    assert_eq!(log.take(), ["dropped", "elapsed"]);
-}
-
-fn a_value_at_the_very_instant_of_its_timeout_is_no_timeout(backend: Backend) {
-    let ev = backend.make();
-    let result = ev.run_until_complete(async {
-        let value = async {
-            sleep(5 * TICK).await;
-            7
-        };
-        timeout(5 * TICK, value).await
-    });
-    assert_eq!(result.unwrap(), Ok(7));
-}
-
-fn an_elapsed_timeout_becomes_a_timed_out_io_error(backend: Backend) {
-    let ev = backend.make();
-    let result = ev.run_until_complete(async {
-        timeout(TICK, pending::<()>()).await?;
-        std::io::Result::Ok(())
-    });
-    let error = result.unwrap().unwrap_err();
-    assert_eq!(error.kind(), std::io::ErrorKind::TimedOut);
+    let reports = reports(&ev);
+    let told = reports.clone();
+    let (read, report) = ev
+        .run_until_complete(async move {
+            let read = spawn_fallible(async { Err::<(), _>("read") }).await;
+            spawn_fallible(async { Err::<(), _>("unread") }).detach();
+            let mut report = None;
+            until(|| {
+                report = told.take().pop();
+                report.is_some()
+            })
+            .await;
+            (read.unwrap(), report.unwrap())
+        })
+        .unwrap();
+    assert_eq!((read, reports.take().len()), (Err("read"), 0));
+    let sentence = sentence(report);
+    let (sentence, _) = sentence.split_once("; task").unwrap();
+    assert_snapshot!(sentence, @"Task exception was never retrieved: unread");
 }
 
 fn ids_are_given_in_creation_order(backend: Backend) {
