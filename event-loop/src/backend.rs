@@ -15,7 +15,8 @@ use std::time::{Duration, SystemTime};
 
 pub use crate::callback::Driver;
 pub use crate::context::{
-    EnterGuard, OutsideTasks, Polled, as_task, current_task, drop_task, run_task,
+    EnterGuard, OutsideTasks, Polled, Probed, as_task, current_task, drop_task, probe_task,
+    run_task,
 };
 pub use crate::coop::{Budget, with_budget};
 use crate::handle::{Inner, Shared};

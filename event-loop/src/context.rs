@@ -4,6 +4,8 @@ use std::cell::{Cell, RefCell};
 use std::marker::PhantomData;
 use std::panic::Location;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Waker;
 
 use async_task::ScheduleInfo;
 
@@ -24,6 +26,8 @@ struct Context {
     finished: Cell<bool>,
     /// The world's task that is being polled, woken by its own poll.
     woken: Cell<Option<Runnable>>,
+    /// The task that is being polled is looked into: see [`probe_task`].
+    probe: Cell<Option<Probe>>,
     tokio_task: RefCell<Option<Arc<TokioTask>>>,
     /// A loop was entered within that task: it is current, and not the task's.
     entered_in_task: Cell<bool>,
@@ -37,6 +41,7 @@ thread_local! {
             world_task: Cell::new(None),
             finished: Cell::new(false),
             woken: Cell::new(None),
+            probe: Cell::new(None),
             tokio_task: RefCell::new(None),
             entered_in_task: Cell::new(false),
         }
@@ -224,6 +229,62 @@ pub fn run_task(runnable: Runnable) -> Polled {
             Polled::Pending
         }
     })
+}
+
+/// What a task came to that was polled to look into it.
+#[derive(Debug)]
+pub struct Probed {
+    /// Whether its future is ready, or has panicked: then it is dropped, and so is what it came to.
+    pub over: bool,
+    /// The task, if it was woken by this poll.
+    pub woken: Option<Runnable>,
+}
+
+/// A poll with another waker than the task's own.
+struct Probe {
+    waker: Waker,
+    over: bool,
+}
+
+/// How many probes are under way in this process: elsewhere no poll has to look for one.
+static PROBES: AtomicUsize = AtomicUsize::new(0);
+
+/// Polls a world's task once with `waker` instead of its own, to see where it waits. Whatever comes
+/// of it, nobody who awaits the task hears of it.
+pub fn probe_task(runnable: Runnable, waker: Waker) -> Probed {
+    CONTEXT.with(|context| {
+        let _leave = LeaveTask::enter(context, *runnable.meta());
+        context.probe.set(Some(Probe { waker, over: false }));
+        PROBES.fetch_add(1, Ordering::Relaxed);
+        runnable.0.run();
+        PROBES.fetch_sub(1, Ordering::Relaxed);
+        Probed {
+            over: context.probe.take().is_some_and(|probe| probe.over),
+            woken: context.woken.take(),
+        }
+    })
+}
+
+/// If the task that is being polled is looked into: polls it by `poll` with the waker of the one
+/// who looks, and notes whether it is over. To async-task it stays pending.
+#[inline]
+pub(crate) fn probed(poll: impl FnOnce(&Waker) -> bool) -> bool {
+    PROBES.load(Ordering::Relaxed) > 0 && probe_here(poll)
+}
+
+#[cold]
+fn probe_here(poll: impl FnOnce(&Waker) -> bool) -> bool {
+    // Taken while it is polled: what it polls itself is none of the probe's.
+    let Some(mut probe) = with_context(|context| context?.probe.take()) else {
+        return false;
+    };
+    probe.over = poll(&probe.waker);
+    with_context(|context| {
+        if let Some(context) = context {
+            context.probe.set(Some(probe));
+        }
+    });
+    true
 }
 
 /// Runs `f` as the current task of a world: for the future a world is driven for, which is no

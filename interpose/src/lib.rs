@@ -13,10 +13,12 @@
 //!   or never leaves no dangling kernel behind.
 //! - The interposed functions keep libc's contracts: they are callable before `main`, in a signal
 //!   handler and from an allocator, set `errno` as libc does and never unwind.
+//! - A [`clone_hook`]'s waker owns a reference of its hook, as each of its clones does.
 //! - The crash handler calls nothing but system calls, and passes every signal on.
 #![deny(unsafe_op_in_unsafe_fn, clippy::undocumented_unsafe_blocks)]
 
 mod baton;
+mod clone_hook;
 mod crash;
 mod gate;
 
@@ -44,6 +46,7 @@ mod symbols {
 }
 
 pub use baton::{Baton, BatonError, ThreadToken};
+pub use clone_hook::clone_hook;
 pub use crash::{CrashCommand, CrashNote, note_crash};
 pub use gate::{ClockId, Entered, Kernel, Suspended, enter, in_world, suspend};
 

@@ -16,6 +16,7 @@ mod id;
 mod join_set;
 mod members;
 mod outcome;
+mod probe;
 mod spawn;
 
 use std::task::Poll;

@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 
-use super::{TaskError, TaskId};
+use super::{TaskError, TaskId, probe};
 use crate::backend::current_task;
 use crate::exception::{HandlerSlot, panic_text};
 use crate::{ErrorContext, EventLoop, context};
@@ -172,6 +172,9 @@ impl<F: Future, J: Judge<F::Output>> Future for Caught<F, J> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut slot = self.project().future;
+        if context::probed(|waker| probe::is_over(slot.as_mut(), waker)) {
+            return Poll::Pending;
+        }
         // The future is dropped, and its value judged, within the same net, before anybody sees
         // the outcome.
         let polled = catch_unwind(AssertUnwindSafe(|| {
