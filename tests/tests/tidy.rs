@@ -41,6 +41,11 @@ const ALLOWED_IN_SIM: &[(&str, &[&str], &str)] = &[
         "starts processes, which leave their accounts in files",
     ),
     (
+        "sim/src/run/frames.rs",
+        &["std::env"],
+        "a backtrace calls files by the folder the process is in",
+    ),
+    (
         "sim/src/run/guard.rs",
         &["std::env", "std::process"],
         "a hang ends the process, a crash starts one",

@@ -85,6 +85,15 @@ impl Record {
         })
     }
 
+    /// The task that holds it, if one alone does.
+    #[must_use]
+    pub fn holder(&self) -> Option<TaskMeta> {
+        match &*self.holders().list {
+            [alone] => alone.task,
+            _ => None,
+        }
+    }
+
     fn new(kind: Kind, site: &'static Location<'static>) -> Self {
         Self {
             kind,

@@ -28,8 +28,8 @@ use crate::run::plan::Plan;
 use crate::trace::Kind;
 use crate::world::choices::Domain;
 use crate::world::kernel::WALL_EPOCH;
-use crate::world::recording::Wait;
 use crate::world::verdict::VerdictKind;
+use crate::world::waits::Wait;
 use crate::world::{Drive, OUTSIDE, World, polled_task};
 
 /// A loop that owns a world of its own, driven by its `run_*` calls; for code that takes a loop

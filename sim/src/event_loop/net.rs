@@ -10,8 +10,8 @@ use net_sim::{How, Net, NetError, SocketId};
 use crate::trace::Kind;
 use crate::world::World;
 use crate::world::core::{Core, address_of, current_serial};
-use crate::world::recording::Wait;
 use crate::world::sockets::Interest;
+use crate::world::waits::Wait;
 
 impl World {
     /// The address of the host with this name.

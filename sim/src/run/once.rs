@@ -209,19 +209,27 @@ where
     };
     let mut presence = world.visit();
     let mut value = None;
+    let mut cut_off = false;
     {
         // `main` is called at the first poll, inside the world.
         let mut root = Box::pin(async { value = Some(main(sim).await) });
         match world.drive(&mut presence, 0, "main", site, root.as_mut()) {
             Drive::Done => {}
             // What is cut off finds the world closed, as the tasks do after it.
-            Drive::Verdict => world.refuse(),
+            Drive::Verdict => {
+                cut_off = true;
+                world.refuse();
+            }
             Drive::Panicked(payload, meta) => {
                 as_task(meta, || world.panicked(VerdictKind::Panic, &*payload));
             }
         }
         // Its destructors run in the world, like its polls.
         world.inside(&mut presence, 0, || drop(root));
+        // Its value comes too late if it took one more poll, after the verdict, to have it.
+        if cut_off {
+            world.inside(&mut presence, 0, || drop(value.take()));
+        }
     }
     let mut remains = world.close(&mut presence);
     let verdict = remains.verdict.take().map(|verdict| *verdict);

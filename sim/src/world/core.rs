@@ -21,6 +21,7 @@ use super::slow::{PollsTimed, SlowPoll};
 use super::sockets::Sockets;
 use super::tasks::{Extras, Origin, TaskTable};
 use super::verdict::{Verdict, VerdictKind};
+use super::waits::{Standing, Table};
 use crate::Profile;
 use crate::config::{Config, Limits};
 use crate::run::plan::{Plan, Source};
@@ -338,19 +339,12 @@ impl Core {
         self.trace
             .event(self.now, Kind::Failure, current_serial(), kind as u64);
         let task = current_task().map(|meta| self.describe(meta.id));
-        let blocked = match (kind, &self.recording) {
-            (
-                VerdictKind::Deadlock
-                | VerdictKind::Livelock
-                | VerdictKind::PollLimit
-                | VerdictKind::TimeLimit
-                | VerdictKind::Stall,
-                Some(recording),
-            ) => {
-                let live = self.tasks.in_creation_order();
-                let names = self.trace.names();
-                recording.blocked(live.iter().map(|(id, _)| id.serial()), names)
-            }
+        let blocked = match kind {
+            VerdictKind::Deadlock
+            | VerdictKind::Livelock
+            | VerdictKind::PollLimit
+            | VerdictKind::TimeLimit
+            | VerdictKind::Stall => self.tabulate(),
             _ => Vec::new(),
         };
         self.seal();
@@ -361,6 +355,25 @@ impl Core {
             blocked,
             ..Verdict::new(kind, message)
         }));
+    }
+
+    /// Who waits on what, if the run is recorded.
+    fn tabulate(&mut self) -> Vec<String> {
+        let (Some(recording), Some(names)) = (&mut self.recording, self.trace.names()) else {
+            return Vec::new();
+        };
+        let mut table = Table::default();
+        for (id, _) in self.tasks.in_creation_order() {
+            let standing = recording.standing(id.serial());
+            // What runs callbacks waits for them: nobody has written that.
+            let is_driver = self.hosts.iter().any(|host| host.driver == Some(id));
+            if !(is_driver && matches!(standing, Standing::Waits(_, None))) {
+                table.add(id, standing, names);
+            }
+        }
+        let lines = table.lines(names);
+        recording.table = Some(table);
+        lines
     }
 
     /// The trace and the entries are complete: what the end of the run still does is no part of

@@ -157,8 +157,12 @@ impl Core {
     /// Nothing can run: the clock goes to what is due next, or the run has ended.
     #[cold]
     pub(super) fn pass_time(&mut self) {
+        if let Some(recording) = &mut self.recording {
+            recording.idle();
+        }
         let Some(next) = self.next_event() else {
-            let message = match self.tasks.len() {
+            let drivers = self.hosts.iter().filter(|host| host.driver.is_some());
+            let message = match self.tasks.len() - drivers.count() {
                 1 => "nothing can run and nothing is pending: the task waits for ever".to_owned(),
                 n => format!("nothing can run and nothing is pending: {n} tasks wait for ever"),
             };

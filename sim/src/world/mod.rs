@@ -8,6 +8,7 @@
 pub(crate) mod choices;
 pub(crate) mod core;
 mod decider;
+mod diagnosis;
 mod draws;
 mod ending;
 pub(crate) mod entry;
@@ -21,6 +22,7 @@ mod slow;
 pub(crate) mod sockets;
 mod tasks;
 pub(crate) mod verdict;
+pub(crate) mod waits;
 
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
@@ -300,6 +302,9 @@ impl World {
                 Err(payload) => self.panicked(VerdictKind::Unread, &*payload),
             }
         };
+        if self.recording && matches!(end, Drive::Verdict) {
+            self.diagnose(&mut root, entered);
+        }
         let left = self.core(|core| {
             let meta = core.root.take()?;
             core.finish(meta.id)

@@ -2,14 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::panic::Location;
-use std::sync::Arc;
 
-use event_loop::backend::{Record, TaskMeta};
 use virtual_time::Instant;
 
 use super::choices::Choices;
 use super::core::WORLD;
 use super::entry::plain_name;
+use super::waits::{Standing, Table, Wait};
 use crate::trace::{Names, TaskName};
 
 /// The bookkeeping of a recorded run.
@@ -26,20 +25,10 @@ pub(crate) struct Recording {
     sequence: u64,
     /// When each task was last polled, and what it said it waits for.
     waits: BTreeMap<u64, (Instant, Option<Wait>)>,
-}
-
-/// What a task waits for, as far as the world knows.
-#[derive(Clone, Debug)]
-pub(crate) enum Wait {
-    Join(u64),
-    Cancelled,
-    Timer(Instant),
-    Accept(u64),
-    Connect(u64),
-    Read(u64),
-    Write(u64),
-    /// Something of a primitive.
-    Sync(&'static str, Arc<Record>),
+    /// The task that was picked, until time passes.
+    running: Option<u64>,
+    /// Who waited on what when the run was stuck.
+    pub(crate) table: Option<Table>,
 }
 
 impl Recording {
@@ -116,6 +105,7 @@ impl Recording {
         names: Option<&mut Names>,
     ) {
         self.waits.insert(serial, (now, None));
+        self.running = Some(serial);
         let Some(sequence) = self.sequence_of.remove(&serial) else {
             return;
         };
@@ -146,6 +136,11 @@ impl Recording {
         }
     }
 
+    /// Nothing can run.
+    pub(crate) fn idle(&mut self) {
+        self.running = None;
+    }
+
     pub(crate) fn finished(&mut self, serial: u64) {
         self.waits.remove(&serial);
         self.wakes.remove(&serial);
@@ -158,49 +153,17 @@ impl Recording {
         }
     }
 
-    /// The table of who waits on what, since when.
-    pub(crate) fn blocked(
-        &self,
-        live: impl Iterator<Item = u64>,
-        names: Option<&mut Names>,
-    ) -> Vec<String> {
-        let Some(names) = names else {
-            return Vec::new();
-        };
-        let text = |serial: &u64| names.tasks.get(serial).map_or("?", |name| &*name.text);
-        // A primitive in a static may be held since an earlier run, by a task that none here is.
-        let holder = |meta: &TaskMeta| match names.tasks.get(&meta.id.serial()) {
-            Some(name) if name.site == meta.site => format!("task \"{}\"", name.text),
-            _ => format!("a task spawned at {}", meta.site),
-        };
-        live.map(|serial| {
-            let site = names.tasks.get(&serial).map(|name| name.site.to_string());
-            let site = site.unwrap_or_default();
-            let mut state = String::new();
-            let (since, what) = match self.waits.get(&serial) {
-                None => (None, "its first poll".to_owned()),
-                Some((since, None)) => (Some(since), "an await of its own".to_owned()),
-                Some((since, Some(wait))) => (
-                    Some(since),
-                    match wait {
-                        Wait::Join(other) => format!("the end of task \"{}\"", text(other)),
-                        Wait::Cancelled => "a request to cancel".to_owned(),
-                        Wait::Timer(at) => format!("its timer at {at} s"),
-                        Wait::Accept(socket) => format!("a connection on socket {socket}"),
-                        Wait::Connect(socket) => format!("its connect on socket {socket}"),
-                        Wait::Read(socket) => format!("bytes on socket {socket}"),
-                        Wait::Write(socket) => format!("room to write on socket {socket}"),
-                        Wait::Sync(wanted, of) => {
-                            state = of.state(holder).map_or(state, |state| format!(", {state}"));
-                            of.awaited(wanted)
-                        }
-                    },
-                ),
+    /// Where a live task stands.
+    pub(crate) fn standing(&self, serial: u64) -> Standing {
+        if self.running == Some(serial) || self.sequence_of.contains_key(&serial) {
+            return match self.waits.contains_key(&serial) {
+                true => Standing::Ready,
+                false => Standing::New,
             };
-            let since = since.map_or_else(String::new, |since| format!(" since {since} s"));
-            let who = text(&serial);
-            format!("task \"{who}\" ({site}) waits on {what}{since}{state}")
-        })
-        .collect()
+        }
+        match self.waits.get(&serial) {
+            None => Standing::New,
+            Some((since, wait)) => Standing::Waits(*since, wait.clone()),
+        }
     }
 }

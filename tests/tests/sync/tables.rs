@@ -52,6 +52,7 @@ fn two_that_wait_for_each_other_s_mutex() {
         withdraw.await.unwrap();
     });
     assert_snapshot!(table, @r#"
+    in a circle: task "deposit" → the mutex made at line 1, held by task "withdraw" → the mutex made at line 1, held by task "deposit"
     task "main" (line 0) waits on the end of task "deposit" since 0.000000000 s
     task "deposit" (line 3) waits on the mutex made at line 1 since 0.001000000 s, held by task "withdraw" (locked at line 9)
     task "withdraw" (line 8) waits on the mutex made at line 1 since 0.001000000 s, held by task "deposit" (locked at line 4)
@@ -79,7 +80,7 @@ fn holders_of_permits_and_those_of_owned_guards_are_named() {
     });
     assert_snapshot!(table, @r#"
     task "main" (line 0) waits on permits of the semaphore made at line 1 since 0.001000000 s, held by task "a" (taken at line 4), task "b" (taken at line 4), task "c" (taken at line 4) and 2 more
-    task "a" (line 6) waits on an await of its own since 0.000000000 s
+    task "a" (line 6) waits on an await of its own, for which it keeps no waker, since 0.000000000 s
     task "b" (line 6) waits on the mutex made at line 2 since 0.000000000 s, held by task "a" (locked at line 8)
     task "c" (line 6) waits on the mutex made at line 2 since 0.000000000 s, held by task "a" (locked at line 8)
     task "d" (line 6) waits on the mutex made at line 2 since 0.000000000 s, held by task "a" (locked at line 8)
@@ -98,7 +99,10 @@ fn who_let_go_holds_nothing() {
         let _last = semaphore.acquire().await;
         let _more = semaphore.acquire().await;
     });
-    assert_snapshot!(table, @r#"task "main" (line 0) waits on a permit of the semaphore made at line 1 since 0.000000000 s, held by task "main" (taken at line 6)"#);
+    assert_snapshot!(table, @r#"
+    in a circle: task "main" → a permit of the semaphore made at line 1, held by task "main"
+    task "main" (line 0) waits on a permit of the semaphore made at line 1 since 0.000000000 s, held by task "main" (taken at line 6)
+    "#);
 }
 
 #[test]
