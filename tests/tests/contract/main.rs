@@ -10,11 +10,13 @@ mod clause;
 mod closing;
 mod elsewhere;
 mod errors;
+mod groups;
 mod iterations;
 mod lifecycle;
 mod log;
 mod matrix;
 mod refusals;
+mod settings;
 mod sleeps;
 mod tasks;
 mod tcp;
@@ -31,9 +33,11 @@ fn tests() -> impl Iterator<Item = &'static Test> {
         closing::CLAUSES,
         elsewhere::CLAUSES,
         errors::CLAUSES,
+        groups::CLAUSES,
         iterations::CLAUSES,
         lifecycle::CLAUSES,
         refusals::CLAUSES,
+        settings::CLAUSES,
         sleeps::CLAUSES,
         tasks::CLAUSES,
         tcp::CLAUSES,

@@ -14,9 +14,6 @@ use crate::tests;
 
 /// Clauses that wait for their feature, and for which.
 const NOT_BUILT_YET: &[(&str, &str)] = &[
-    ("L9", "what is in force, and settings that come too late"),
-    ("K5", "task_group"),
-    ("E3", "slow callbacks"),
     ("B1", "blocking work"),
     ("B2", "blocking work"),
     ("B3", "blocking work"),

@@ -1,4 +1,4 @@
-//! Tasks: their two endings and their failures: clauses K1 to K4 and K8.
+//! Tasks: their two endings and their failures: clauses K1 to K4.
 
 use std::future::pending;
 use std::sync::Arc;
@@ -44,9 +44,6 @@ clauses! {
     }
     L8 {
         a_loop_of_production_leaves_nothing_on_its_thread_for_the_next_world: WorldsOwn,
-    }
-    K8 {
-        ids_are_given_in_creation_order: Everywhere,
     }
 }
 
@@ -399,13 +396,6 @@ fn an_error_that_nobody_reads_goes_the_way_of_a_panic(backend: Backend) {
     let sentence = sentence(report);
     let (sentence, _) = sentence.split_once("; task").unwrap();
     assert_snapshot!(sentence, @"Task exception was never retrieved: unread");
-}
-
-fn ids_are_given_in_creation_order(backend: Backend) {
-    let ev = backend.make();
-    let ids = [(); 10].map(|()| ev.spawn(async {}).id().unwrap());
-    assert!(ids.is_sorted());
-    assert!(ids.iter().zip(&ids[1..]).all(|(a, b)| a != b));
 }
 
 fn a_loop_of_production_leaves_nothing_on_its_thread_for_the_next_world(backend: Backend) {
