@@ -132,6 +132,8 @@ pub trait Backend: Send + Sync + 'static {
     fn timer_start(&self, deadline: Instant, waker: &Waker) -> Result<TimerId, Closed>;
     /// Whether the timer has fired; if not, `waker` is the one to wake.
     fn timer_poll(&self, timer: TimerId, waker: &Waker) -> bool;
+    /// Whether the timer has fired, for who does not wait for it.
+    fn timer_fired(&self, timer: TimerId) -> bool;
     /// Disarms a timer; nothing if it fired.
     fn timer_cancel(&self, timer: TimerId);
 

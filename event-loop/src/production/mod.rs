@@ -82,6 +82,14 @@ pub(crate) fn process_now() -> Instant {
     Instant::from_nanos(u64::try_from(since.as_nanos()).unwrap_or(u64::MAX))
 }
 
+/// The same instant on tokio's clock.
+pub(crate) fn tokio_instant(instant: Instant) -> tokio::time::Instant {
+    let span = std::time::Duration::from_nanos(instant.as_nanos());
+    // Tokio's own idea of far away, where its instants end earlier than ours.
+    let far = || tokio::time::Instant::now() + std::time::Duration::from_hours(24 * 365 * 30);
+    zero().checked_add(span).unwrap_or_else(far)
+}
+
 /// Whether this thread is inside a runtime of tokio's that lets nobody block.
 ///
 /// A runtime may also be merely entered, and its blocking jobs may block: only an attempt tells
@@ -160,10 +168,7 @@ impl TokioLoop {
 
     pub(crate) fn sleep_until(&self, deadline: Instant) -> tokio::time::Sleep {
         let _context = self.handle.enter();
-        let span = std::time::Duration::from_nanos(deadline.as_nanos());
-        // Tokio's own idea of far away, where its instants end earlier than ours.
-        let far = || tokio::time::Instant::now() + std::time::Duration::from_hours(24 * 365 * 30);
-        tokio::time::sleep_until(zero().checked_add(span).unwrap_or_else(far))
+        tokio::time::sleep_until(tokio_instant(deadline))
     }
 
     /// Runs `f` where tokio's own constructors find this runtime.

@@ -27,6 +27,7 @@ use crate::run::panics;
 use crate::run::plan::Plan;
 use crate::trace::Kind;
 use crate::world::choices::Domain;
+use crate::world::core::Core;
 use crate::world::kernel::WALL_EPOCH;
 use crate::world::verdict::VerdictKind;
 use crate::world::waits::Wait;
@@ -293,6 +294,13 @@ impl Backend for SimLoop {
                 false
             }
         }
+    }
+
+    fn timer_fired(&self, timer: TimerId) -> bool {
+        TimerKey::from_bits(timer.0).is_none_or(|key| {
+            let fired = |core: &mut Core| !core.closed && core.timers.get_mut(key).is_none();
+            self.world.enter(fired).unwrap_or(false)
+        })
     }
 
     fn timer_cancel(&self, timer: TimerId) {
