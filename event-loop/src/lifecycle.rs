@@ -123,6 +123,12 @@ impl EventLoop {
     /// Closes the loop: pending tasks and callbacks are dropped, nothing can be scheduled any
     /// more. A second time does nothing.
     ///
+    /// What is pending is dropped on this thread: callbacks in the order they would have run, then
+    /// tasks, by a world in creation order, by tokio in an order of its own. The tasks of a
+    /// multi-thread loop are dropped by its workers, and this waits for them; inside another loop
+    /// or a runtime of tokio's, where nobody may wait, a helper thread does. In any case nothing of
+    /// a task runs from here on but its destructors.
+    ///
     /// # Errors
     /// [`LoopError::CloseWhileRunning`].
     pub fn close(&self) -> Result<(), LoopError> {

@@ -12,6 +12,10 @@ type Factory = Box<dyn FnOnce() -> Result<EventLoop, LoopError> + Send>;
 
 /// Makes a loop on first use, runs main functions on it, and closes it when dropped.
 ///
+/// A runner may be dropped anywhere: inside another loop or a runtime of tokio's the tasks end at
+/// once, and a helper thread waits for the workers; inside its own run, the end of the run closes
+/// the loop.
+///
 /// Follows `asyncio.Runner` with its `loop_factory`.
 ///
 /// ```no_run
@@ -121,8 +125,8 @@ impl Runner {
 
 impl Drop for Runner {
     fn drop(&mut self) {
-        // Inside the loop's own run there is nobody to report a refusal to; the loop then stays
-        // open until somebody else closes it.
+        // Inside the loop's own run it is refused: then the end of the run closes the loop, unless
+        // somebody else owns it too.
         let _ = self.close();
     }
 }

@@ -9,8 +9,9 @@ use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::runtime::{Builder, Handle, Runtime, RuntimeFlavor};
 
+use crate::context;
 use crate::handle::Inner;
 use crate::task::Output;
 use crate::time::Instant;
@@ -186,8 +187,32 @@ impl TokioLoop {
         let Some(runtime) = runtime.and_then(Arc::into_inner) else {
             return;
         };
-        if Handle::try_current().is_ok() {
-            // Tokio panics when a runtime is dropped where blocking is not allowed.
+        if Handle::try_current().is_err() && context::run_mark().is_none() {
+            // Waits for the workers.
+            return drop(runtime);
+        }
+        // Nobody may be kept waiting here, and tokio would panic.
+        match self.handle.runtime_flavor() {
+            // Drops the tasks on this thread, and has no workers to wait for.
+            RuntimeFlavor::CurrentThread => runtime.shutdown_background(),
+            _ => self.join_elsewhere(runtime),
+        }
+    }
+
+    /// Lets a helper thread stop the workers, which drop the tasks, and wait for them.
+    fn join_elsewhere(&self, runtime: Runtime) {
+        let runtime = Arc::new(Mutex::new(Some(runtime)));
+        let take = |from: &Mutex<Option<Runtime>>| {
+            from.lock().unwrap_or_else(PoisonError::into_inner).take()
+        };
+        let joined = runtime.clone();
+        let name = format!("{}-closing", self.description.name);
+        let helper = std::thread::Builder::new().name(name);
+        if let Err(why) = helper.spawn(move || drop(take(&joined)))
+            && let Some(runtime) = take(&runtime)
+        {
+            let name = &self.description.name;
+            eprintln!("Event loop {name} is closed without waiting for its workers: {why}");
             runtime.shutdown_background();
         }
     }

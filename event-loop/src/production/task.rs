@@ -204,6 +204,10 @@ impl<F: Future> Future for InTask<F> {
             return Poll::Pending;
         };
         let ev = this.task.as_ref().map(|task| task.event_loop());
+        if ev.is_some_and(EventLoop::closed_flag) {
+            // Tokio is about to drop it, and nothing of it runs any more but its destructors.
+            return Poll::Pending;
+        }
         let watched = ev.and_then(EventLoop::slow_after);
         let watched = watched.map(|slow| (slow, process_now()));
         let outer = enter_tokio_task(this.task.take());

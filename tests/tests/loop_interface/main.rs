@@ -10,5 +10,6 @@ mod log;
 mod config;
 mod inspect;
 mod owners;
+mod runner;
 mod sites;
 mod slow;
