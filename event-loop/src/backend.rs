@@ -18,7 +18,7 @@ pub use crate::context::{
     EnterGuard, OutsideTasks, Polled, Probed, as_task, current_task, drop_task, probe_task,
     run_task,
 };
-pub use crate::coop::{Budget, with_budget};
+pub use crate::coop::{Budget, outside_tokio_s_budget, with_budget};
 use crate::handle::{Inner, Shared};
 pub use crate::properties::{Site, expect_worlds};
 pub use crate::sync::record::Record;

@@ -2,8 +2,8 @@
 
 use std::cell::Cell;
 use std::future::{Future, poll_fn};
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, Waker, ready};
 
 use pin_project_lite::pin_project;
 use tokio::task::coop as tokio_coop;
@@ -42,6 +42,19 @@ pub fn with_budget<R>(budget: Budget, f: impl FnOnce() -> R) -> R {
     }
     let _restore = Restore(LEFT.replace(budget.0));
     f()
+}
+
+/// Drives a world, which `f` does, out of the reach of tokio's budget: a world may be driven by a
+/// task of tokio's, and what of tokio's its own tasks use would end with that task's budget, and
+/// wait for a wake that comes only after `f`.
+pub fn outside_tokio_s_budget<R>(f: impl FnOnce() -> R) -> R {
+    let mut f = Some(f);
+    let call = poll_fn(|_| f.take().map_or(Poll::Pending, |f| Poll::Ready(f())));
+    let mut call = pin!(tokio_coop::unconstrained(call));
+    match call.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(value) => value,
+        Poll::Pending => unreachable!("it is polled once"),
+    }
 }
 
 /// Takes one operation from the budget of the poll under way. If none is left, the task is woken

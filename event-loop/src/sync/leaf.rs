@@ -1,6 +1,6 @@
 //! How a future of tokio's is polled: as it is in production, by the world's rules in a world.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -40,6 +40,21 @@ pub(super) fn poll_unbudgeted<R>(
         note();
     }
     polled
+}
+
+/// An attempt that counts as an operation if it succeeds, in production too: for what has to be
+/// boxed where it has to wait.
+pub(super) fn attempt<R, E>(
+    mut attempt: impl FnMut() -> Result<R, E>,
+) -> impl Future<Output = Result<R, E>> {
+    poll_fn(move |cx| {
+        let taken = ready!(coop::poll_proceed(cx));
+        let outcome = attempt();
+        if outcome.is_ok() {
+            taken.made_progress();
+        }
+        Poll::Ready(outcome)
+    })
 }
 
 pin_project! {

@@ -52,18 +52,31 @@ macro_rules! shown_as_its_value {
     };
 }
 
+mod barrier;
+pub mod broadcast;
 mod leaf;
 pub mod mpsc;
 mod mutex;
 mod notify;
+mod once_cell;
 pub mod oneshot;
 pub(crate) mod record;
+mod rwlock;
 mod semaphore;
+mod set_once;
+pub mod watch;
 
+pub use barrier::{Barrier, BarrierWaitResult};
 pub use mutex::{MappedMutexGuard, Mutex, MutexGuard, OwnedMutexGuard};
 pub use notify::Notify;
+pub use once_cell::OnceCell;
+pub use rwlock::{
+    OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock, RwLockMappedWriteGuard, RwLockReadGuard,
+    RwLockWriteGuard,
+};
 pub use semaphore::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
-pub use tokio::sync::{AcquireError, TryAcquireError, TryLockError};
+pub use set_once::SetOnce;
+pub use tokio::sync::{AcquireError, SetError, SetOnceError, TryAcquireError, TryLockError};
 
 /// Named future types.
 pub mod futures {

@@ -1,18 +1,16 @@
 //! One at a time.
 
 use std::fmt;
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::ops::{Deref, DerefMut};
 use std::panic::Location;
 use std::sync::Arc;
-use std::task::{Poll, ready};
 
 use ouroboros::self_referencing;
 use tokio::sync::TryLockError;
 
-use super::leaf::Leaf;
+use super::leaf::{Leaf, attempt};
 use super::record::{Held, Kind, Origin};
-use crate::coop;
 
 /// A lock whose waiters wait as tasks do, and whose guard may be held across an await.
 ///
@@ -145,15 +143,7 @@ impl<T: ?Sized + 'static> Mutex<T> {
     {
         let site = Location::caller();
         async move {
-            // Mostly there is nothing to wait for; then no future has to be boxed.
-            let at_once = poll_fn(|cx| {
-                let taken = ready!(coop::poll_proceed(cx));
-                let locked = self.clone().try_lock_inner();
-                if locked.is_ok() {
-                    taken.made_progress();
-                }
-                Poll::Ready(locked)
-            });
+            let at_once = attempt(|| self.clone().try_lock_inner());
             let inner = match at_once.await {
                 Ok(inner) => inner,
                 Err(_) => {

@@ -23,10 +23,16 @@ pub struct Record {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Mutex,
+    RwLock,
     Semaphore,
     Notify,
+    Barrier,
+    OnceCell,
+    SetOnce,
     Channel,
     Oneshot,
+    Watch,
+    Broadcast,
 }
 
 #[derive(Debug, Default)]
@@ -129,12 +135,16 @@ impl Holder {
 
 impl Kind {
     fn is_channel(self) -> bool {
-        matches!(self, Self::Channel | Self::Oneshot)
+        matches!(
+            self,
+            Self::Channel | Self::Oneshot | Self::Watch | Self::Broadcast
+        )
     }
 
     fn taken(self) -> &'static str {
         match self {
-            Self::Mutex => "locked",
+            Self::Mutex | Self::RwLock => "locked",
+            Self::OnceCell => "begun",
             _ => "taken",
         }
     }
@@ -144,10 +154,16 @@ impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Mutex => "mutex",
+            Self::RwLock => "rwlock",
             Self::Semaphore => "semaphore",
             Self::Notify => "notify",
+            Self::Barrier => "barrier",
+            Self::OnceCell => "once-cell",
+            Self::SetOnce => "set-once",
             Self::Channel => "channel",
             Self::Oneshot => "oneshot channel",
+            Self::Watch => "watch channel",
+            Self::Broadcast => "broadcast channel",
         })
     }
 }

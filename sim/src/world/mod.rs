@@ -34,7 +34,7 @@ use std::time::Duration;
 
 use event_loop::backend::{
     EnterGuard, OutsideTasks, Polled, Runnable, TaskMeta, as_task, current_task, drop_task,
-    run_task, with_budget,
+    outside_tokio_s_budget, run_task, with_budget,
 };
 use event_loop::{EventLoop, TaskId};
 use interpose::{Baton, BatonError};
@@ -296,8 +296,8 @@ impl World {
         let mut wakes = Vec::new();
         let end = loop {
             // A destructor or waker that panics unwinds to here; all else is caught closer.
-            let turns = AssertUnwindSafe(|| self.turns(&mut root, entered, &mut wakes));
-            match catch_unwind(turns) {
+            let turns = || self.turns(&mut root, entered, &mut wakes);
+            match catch_unwind(AssertUnwindSafe(|| outside_tokio_s_budget(turns))) {
                 Ok(end) => break end,
                 Err(payload) => self.panicked(VerdictKind::Unread, &*payload),
             }

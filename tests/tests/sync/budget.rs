@@ -4,7 +4,7 @@ use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 
-use event_loop::sync::{Mutex, Notify, Semaphore, mpsc, oneshot};
+use event_loop::sync::{Mutex, Notify, RwLock, Semaphore, broadcast, mpsc, oneshot, watch};
 use event_loop::yield_now;
 use sim::Profile;
 
@@ -109,6 +109,49 @@ fn a_thousand_answers_take_eight_polls() {
                 let (sender, receiver) = oneshot::channel();
                 sender.send(i).unwrap();
                 assert_eq!(receiver.await, Ok(i));
+            }
+        })
+    });
+}
+
+#[test]
+fn a_thousand_reads_and_writes_take_eight_polls() {
+    take_polls(8, || {
+        let lock = Arc::new(RwLock::new(0));
+        Box::pin(async move {
+            for _ in 0..COUNT / 4 {
+                *lock.write().await += 1;
+                drop(lock.read().await);
+                *lock.clone().write_owned().await += 1;
+                drop(lock.clone().read_owned().await);
+            }
+            assert_eq!(*lock.try_read().unwrap(), COUNT / 2);
+        })
+    });
+}
+
+#[test]
+fn a_thousand_changes_take_eight_polls() {
+    take_polls(8, || {
+        let (sender, mut receiver) = watch::channel(0);
+        Box::pin(async move {
+            for i in 0..COUNT / 2 {
+                sender.send(i).unwrap();
+                receiver.changed().await.unwrap();
+                drop(receiver.wait_for(|seen| *seen == i).await.unwrap());
+            }
+        })
+    });
+}
+
+#[test]
+fn a_thousand_items_for_all_take_eight_polls() {
+    take_polls(8, || {
+        let (sender, mut receiver) = broadcast::channel(1);
+        Box::pin(async move {
+            for i in 0..COUNT {
+                sender.send(i).unwrap();
+                assert_eq!(receiver.recv().await, Ok(i));
             }
         })
     });

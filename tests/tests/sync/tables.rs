@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use event_loop::spawn_named;
-use event_loop::sync::{Mutex, Notify, Semaphore, mpsc, oneshot};
+use event_loop::sync::{
+    Barrier, Mutex, Notify, OnceCell, RwLock, Semaphore, SetOnce, broadcast, mpsc, oneshot, watch,
+};
 use event_loop::time::sleep;
 use insta::assert_snapshot;
 use sim::{Config, Profile, VerdictKind};
@@ -139,5 +141,53 @@ fn the_ends_of_channels_are_counted() {
     task "closed" (line 17) waits on the closing of the channel made at line 1 since 0.000000000 s, with 2 senders and 1 receiver left
     task "answer" (line 18) waits on the value of the oneshot channel made at line 5 since 0.000000000 s, with 1 sender and 1 receiver left
     task "notified" (line 19) waits on a notification of the notify made at line 6 since 0.000000000 s
+    "#);
+}
+
+#[test]
+fn locks_cells_and_barriers_are_told_apart() {
+    let table = table(|| async {
+        static CELL: OnceCell<u8> = OnceCell::const_new();
+        static ADDRESS: SetOnce<u8> = SetOnce::const_new();
+        let (level, mut levels) = watch::channel(1);
+        let (_quotes, mut items) = broadcast::channel::<u8>(1);
+        let lock = Arc::new(RwLock::new(0));
+        let (reading, writing) = (lock.clone(), lock.clone());
+        let _locked = lock.read().await;
+        let tasks = [
+            spawn_named("write", async move { *writing.write().await = 1 }),
+            spawn_named("read", async move { assert_eq!(*reading.read().await, 1) }),
+            spawn_named("make", async {
+                CELL.get_or_init(std::future::pending).await;
+            }),
+            spawn_named("use", async {
+                CELL.get_or_init(async || 1).await;
+            }),
+            spawn_named("find", async { assert_eq!(*ADDRESS.wait().await, 1) }),
+            spawn_named("meet", async {
+                Barrier::new(2).wait().await;
+            }),
+            spawn_named("watch", async move { levels.changed().await.unwrap() }),
+            spawn_named(
+                "listen",
+                async move { assert!(items.recv().await.is_err()) },
+            ),
+        ];
+        for task in tasks {
+            task.await.unwrap();
+        }
+        level.closed().await;
+    });
+    assert_snapshot!(table, @r#"
+    in a circle: task "main" → the end of task "write" → the write lock of the rwlock made at line 5, held by task "main"
+    task "main" (line 0) waits on the end of task "write" since 0.000000000 s
+    task "write" (line 9) waits on the write lock of the rwlock made at line 5 since 0.000000000 s, held by task "main" (locked at line 7)
+    task "read" (line 10) waits on a read lock of the rwlock made at line 5 since 0.000000000 s, held by task "main" (locked at line 7)
+    task "make" (line 11) waits on an await of its own, for which it keeps no waker, since 0.000000000 s
+    task "use" (line 14) waits on the value of the once-cell made at line 1 since 0.000000000 s, held by task "make" (begun at line 12)
+    task "find" (line 17) waits on the value of the set-once made at line 2 since 0.000000000 s
+    task "meet" (line 18) waits on the others at the barrier made at line 19 since 0.000000000 s
+    task "watch" (line 21) waits on a change in the watch channel made at line 3 since 0.000000000 s, with 1 sender and 1 receiver left
+    task "listen" (line 22) waits on an item of the broadcast channel made at line 4 since 0.000000000 s, with 1 sender and 1 receiver left
     "#);
 }
