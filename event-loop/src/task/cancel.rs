@@ -30,8 +30,11 @@ use crate::{EventLoop, context};
 /// # }).unwrap();
 /// ```
 ///
+/// In the future of a [`run_borrowed`](crate::EventLoop::run_borrowed), which has no handle, nobody
+/// can ask: there it waits for ever.
+///
 /// # Panics
-/// Outside a task.
+/// Outside a loop.
 pub fn cancelled() -> Cancelled {
     Cancelled {
         place: CancelPlace::default(),
@@ -50,13 +53,13 @@ impl Future for Cancelled {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         match poll_request(&mut self.place, cx.waker()) {
             Some(polled) => polled,
-            None => panic!("cancelled() was awaited outside a task"),
+            None => panic!("cancelled() was awaited outside a loop"),
         }
     }
 }
 
-/// Whether the current task was asked to finish; `waker` is woken once it is. `None` outside a
-/// task.
+/// Whether the current task was asked to finish; `waker` is woken once it is. A loop's root, which is
+/// no task, never is. `None` outside a loop.
 pub(super) fn poll_request(place: &mut CancelPlace, waker: &Waker) -> Option<Poll<()>> {
     if let Some(task) = current_task() {
         let ready = context::with_current(|ev| {
@@ -70,6 +73,7 @@ pub(super) fn poll_request(place: &mut CancelPlace, waker: &Waker) -> Option<Pol
         });
     }
     context::with_tokio_task(|task| task.map(|task| task.cancellation().poll(place, waker)))
+        .or_else(|| context::run_mark().map(|_| Poll::Pending))
 }
 
 impl fmt::Debug for Cancelled {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use event_loop::time::sleep;
+use event_loop::time::{sleep, timeout};
 use event_loop::{
     ErrorContext, EventLoop, TaskError, cancelled, spawn, spawn_fallible, spawn_named, yield_now,
 };
@@ -30,6 +30,7 @@ clauses! {
     }
     K3 {
         cleanup_may_await_after_a_request: Everywhere,
+        a_root_that_is_no_task_is_never_asked_to_finish: Everywhere,
         after_an_abort_only_destructors_run_at_the_await: Everywhere,
         a_dropped_handle_detaches: Everywhere,
     }
@@ -190,6 +191,12 @@ fn cleanup_may_await_after_a_request(backend: Backend) {
     });
     assert_eq!(result, Ok("result"));
     assert_eq!(log.take(), ["asked", "flushed"]);
+}
+
+fn a_root_that_is_no_task_is_never_asked_to_finish(backend: Backend) {
+    let ev = backend.make();
+    let elapsed = ev.run_borrowed(async { timeout(TICK, cancelled()).await.is_err() });
+    assert_eq!(elapsed, Ok(true));
 }
 
 fn after_an_abort_only_destructors_run_at_the_await(backend: Backend) {
