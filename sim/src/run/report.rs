@@ -110,7 +110,7 @@ impl fmt::Display for Report<'_> {
         list(f, "earlier", earlier_panics)?;
         list(f, "last", &account.last)?;
         let listed = blocked.len().min(BLOCKED);
-        list(f, "blocked", &blocked[..listed])?;
+        list(f, "blocked", &aligned(&blocked[..listed]))?;
         match blocked.len() - listed {
             0 => {}
             more => writeln!(f, "           … and {more} more in account.json")?,
@@ -143,6 +143,21 @@ impl Report<'_> {
             more => writeln!(f, "             … and {more} more in choices.json"),
         }
     }
+}
+
+/// The table of who waits on what, in two columns: who, and what of it.
+fn aligned(table: &[String]) -> Vec<String> {
+    let split = |line: &String| {
+        let ends = [") waits on ", ") is ready"].map(|end| line.find(end));
+        ends.into_iter().flatten().min().map(|at| at + 1)
+    };
+    let columns = |line: &String| split(line).map(|at| line[..at].chars().count());
+    let width = table.iter().filter_map(columns).max().unwrap_or(0);
+    let pad = |line: &String| match split(line) {
+        Some(at) => format!("{:<width$}{}", &line[..at], &line[at..]),
+        None => line.clone(),
+    };
+    table.iter().map(pad).collect()
 }
 
 fn list(f: &mut fmt::Formatter<'_>, title: &str, lines: &[String]) -> fmt::Result {

@@ -1,0 +1,217 @@
+//! The report of each kind of verdict, as an engineer reads it.
+
+#[path = "reports/planted.rs"]
+mod planted;
+
+use std::process::{Command, Output};
+
+use insta::assert_snapshot;
+
+/// The report of a planted test, without what is of this machine and this build.
+fn report(name: &str) -> String {
+    let Output { status, stderr, .. } = Command::new(std::env::current_exe().unwrap())
+        .args([
+            &format!("planted::{name}"),
+            "--exact",
+            "--ignored",
+            "--nocapture",
+        ])
+        .env_remove("SIM_CHILD")
+        .env("SIM_HANG", "1")
+        .output()
+        .expect("this binary starts again");
+    let printed = String::from_utf8_lossy(&stderr).into_owned();
+    assert!(!status.success(), "{name} passed:\n{printed}");
+    let (_, report) = printed.split_once("sim FAILED").expect("a report");
+    let of_machine = ["replay", "binary", "build", "files"];
+    let kept = report.lines().enumerate().filter(|(i, line)| {
+        let title = line.trim_start().split(' ').next().unwrap_or_default();
+        *i == 0 || line.starts_with("  ") && !of_machine.contains(&title)
+    });
+    let kept: Vec<_> = kept.map(|(_, line)| without_functions(line)).collect();
+    kept.join("\n")
+}
+
+/// Without what is known only with all the debug information, and the trace's hash.
+fn without_functions(line: &str) -> String {
+    let line = match line.split_once(" (trace ") {
+        Some((line, _)) => line,
+        None => line,
+    };
+    match line.split_once(" in reports::") {
+        Some((before, after)) => match after.split_once(' ') {
+            Some((_, after)) => format!("{before} {after}"),
+            None => before.to_owned(),
+        },
+        None => line.to_owned(),
+    }
+}
+
+#[test]
+fn of_a_property() {
+    assert_snapshot!(report("a_property"), @r#"
+    reports::planted::a_property  property: "always "the pool stays within its limit" does not hold: 5 of 4" (tests/tests/reports/planted.rs:17)
+    checked  2 of 2 re-runs identical in fresh processes
+    when     t=0.020000000 s  event 12  host main task "service" (tests/tests/reports/planted.rs:14:19)
+    cause    a plain run: every choice is production's
+    world    1 host, strategy fifo, 3 polls, 0.020000000 s
+    last     … 4 earlier events
+             0.000000000 main     service          spawn
+             0.000000000 main     service          wake
+             0.000000000 main     service          poll
+             0.000000000 main     service          timer until 0.020000000
+             0.020000000 -        -                time
+             0.020000000 main     service          wake
+             0.020000000 main     service          poll
+             0.020000000 main     service          failure
+    "#);
+}
+
+#[test]
+fn of_a_deadlock() {
+    assert_snapshot!(report("a_deadlock"), @r#"
+    reports::planted::a_deadlock  deadlock: "nothing can run and nothing is pending: 2 tasks wait for ever"
+    checked  2 of 2 re-runs identical in fresh processes
+    when     t=0.000000000 s  event 9
+    cause    a plain run: every choice is production's
+    world    2 hosts, strategy fifo, 2 polls, 0.000000000 s
+    last     … 1 earlier events
+             0.000000000 main     main             spawn
+             0.000000000 main     main             wake
+             0.000000000 main     main             poll
+             0.000000000 -        -                host svc
+             0.000000000 svc      svc/reader of answers spawn
+             0.000000000 svc      svc/reader of answers wake
+             0.000000000 svc      svc/reader of answers poll
+             0.000000000 -        -                failure
+    blocked  task "main" (tests/tests/reports/planted.rs:28:10)                  waits on the end of task "svc/reader of answers" since 0.000000000 s
+             task "svc/reader of answers" (tests/tests/reports/planted.rs:31:22) waits on an await of its own at tests/tests/reports/planted.rs:31 (futures_channel::oneshot::Receiver) since 0.000000000 s
+    "#);
+}
+
+#[test]
+fn of_a_circle_of_waits() {
+    assert_snapshot!(report("a_circle"), @r#"
+    reports::planted::a_circle  deadlock: "nothing can run and nothing is pending: 3 tasks wait for ever"
+    checked  2 of 2 re-runs identical in fresh processes
+    when     t=0.001000000 s  event 18
+    cause    a plain run: every choice is production's
+    world    1 host, strategy fifo, 5 polls, 0.001000000 s
+    last     … 10 earlier events
+             0.000000000 main     other            poll
+             0.000000000 main     other            timer until 0.001000000
+             0.001000000 -        -                time
+             0.001000000 main     one              wake
+             0.001000000 main     other            wake
+             0.001000000 main     one              poll
+             0.001000000 main     other            poll
+             0.001000000 -        -                failure
+    blocked  in a circle: task "one" → the mutex made at tests/tests/reports/planted.rs:38:61, held by task "other" → the mutex made at tests/tests/reports/planted.rs:38:35, held by task "one"
+             task "main" (tests/tests/reports/planted.rs:37:10)  waits on the end of task "one" since 0.000000000 s
+             task "one" (tests/tests/reports/planted.rs:47:15)   waits on the mutex made at tests/tests/reports/planted.rs:38:61 since 0.001000000 s, held by task "other" (locked at tests/tests/reports/planted.rs:42:32)
+             task "other" (tests/tests/reports/planted.rs:48:17) waits on the mutex made at tests/tests/reports/planted.rs:38:35 since 0.001000000 s, held by task "one" (locked at tests/tests/reports/planted.rs:42:32)
+    "#);
+}
+
+#[test]
+fn of_a_stall() {
+    assert_snapshot!(report("a_stall"), @r#"
+    reports::planted::a_stall  stall: "timers fire and nobody gets anywhere: for 60s the body was not polled, no task began or ended, and no byte moved; `stall_after` sets this limit"
+    checked  2 of 2 re-runs identical in fresh processes
+    when     t=60.000000000 s  event 249
+    cause    a plain run: every choice is production's
+    world    1 host, strategy fifo, 62 polls, 60.000000000 s
+    last     … 241 earlier events
+             59.000000000 main     heartbeat        wake
+             59.000000000 main     heartbeat        poll
+             59.000000000 main     heartbeat        timer until 60.000000000
+             60.000000000 -        -                time
+             60.000000000 main     heartbeat        wake
+             60.000000000 main     heartbeat        poll
+             60.000000000 main     heartbeat        timer until 61.000000000
+             60.000000000 -        -                failure
+    blocked  task "main" (tests/tests/reports/planted.rs:55:10)      waits on the end of task "heartbeat" since 0.000000000 s
+             task "heartbeat" (tests/tests/reports/planted.rs:56:21) waits on its timer at 61.000000000 s since 60.000000000 s
+    "#);
+}
+
+#[test]
+fn of_a_livelock() {
+    assert_snapshot!(report("a_livelock"), @r#"
+    reports::planted::a_livelock  livelock: "1000 polls and no time passed, no task began or ended, no byte moved, and no timer or arrival is to come; `polls_at_once` sets this limit"
+    checked  2 of 2 re-runs identical in fresh processes
+    when     t=0.000000000 s  event 2008
+    cause    a plain run: every choice is production's
+    world    1 host, strategy fifo, 1002 polls, 0.000000000 s
+    last     … 2000 earlier events
+             0.000000000 main     spins            poll
+             0.000000000 main     spins            wake
+             0.000000000 main     spins            poll
+             0.000000000 main     spins            wake
+             0.000000000 main     spins            poll
+             0.000000000 main     spins            wake
+             0.000000000 main     spins            poll
+             0.000000000 -        -                failure
+    blocked  task "main" (tests/tests/reports/planted.rs:66:10)  waits on the end of task "spins" since 0.000000000 s
+             task "spins" (tests/tests/reports/planted.rs:67:17) is ready to run
+    "#);
+}
+
+#[test]
+fn of_a_time_limit() {
+    assert_snapshot!(report("a_time_limit"), @r#"
+    reports::planted::a_time_limit  time limit: "the run took more than 3600s of virtual time; `time_limit` sets this limit"
+    checked  2 of 2 re-runs identical in fresh processes
+    when     t=0.000000000 s  event 6
+    cause    a plain run: every choice is production's
+    world    1 host, strategy fifo, 1 polls, 0.000000000 s
+    last     0.000000000 -        -                host main
+             0.000000000 main     main             spawn
+             0.000000000 main     main             wake
+             0.000000000 main     main             poll
+             0.000000000 main     main             timer until 7200.000000000
+             0.000000000 -        -                failure
+    blocked  task "main" (tests/tests/reports/planted.rs:77:10) waits on its timer at 7200.000000000 s since 0.000000000 s
+    "#);
+}
+
+#[test]
+fn of_a_poll_limit() {
+    assert_snapshot!(report("a_poll_limit"), @r#"
+    reports::planted::a_poll_limit  poll limit: "the run took more than 100 polls; `polls` sets this limit"
+    checked  2 of 2 re-runs identical in fresh processes
+    when     t=0.100000000 s  event 405
+    cause    a plain run: every choice is production's
+    world    1 host, strategy fifo, 101 polls, 0.100000000 s
+    last     … 397 earlier events
+             0.099000000 -        -                time
+             0.099000000 main     main             wake
+             0.099000000 main     main             poll
+             0.099000000 main     main             timer until 0.100000000
+             0.100000000 -        -                time
+             0.100000000 main     main             wake
+             0.100000000 main     main             poll
+             0.100000000 -        -                failure
+    blocked  task "main" (tests/tests/reports/planted.rs:83:10) is ready to run
+    "#);
+}
+
+#[test]
+fn of_an_unread_failure() {
+    assert_snapshot!(report("an_unread_failure"), @r#"
+    reports::planted::an_unread_failure  unread failure: "Task exception was never retrieved: the worker failed" (tests/tests/reports/planted.rs:94)
+    checked  2 of 2 re-runs identical in fresh processes
+    when     t=0.003000000 s  event 12  host main task "worker" (tests/tests/reports/planted.rs:92:5)
+    cause    a plain run: every choice is production's
+    world    1 host, strategy fifo, 3 polls, 0.003000000 s
+    last     … 4 earlier events
+             0.000000000 main     worker           spawn
+             0.000000000 main     worker           wake
+             0.000000000 main     worker           poll
+             0.000000000 main     worker           timer until 0.003000000
+             0.003000000 -        -                time
+             0.003000000 main     worker           wake
+             0.003000000 main     worker           poll
+             0.003000000 main     worker           failure
+    "#);
+}

@@ -1,0 +1,98 @@
+//! Tests that fail on purpose, run in processes of their own for their reports.
+
+use std::time::Duration;
+
+use event_loop::sync::Mutex;
+use event_loop::time::sleep;
+use event_loop::{always, spawn_named};
+use futures::channel::oneshot;
+use std::sync::Arc;
+
+#[sim::test(seeds = 1, profile = "exact")]
+#[ignore = "fails on purpose"]
+async fn a_property() {
+    let service = spawn_named("service", async {
+        sleep(Duration::from_millis(20)).await;
+        let (held, limit) = (5, 4);
+        always!(
+            held <= limit,
+            "the pool stays within its limit",
+            "{held} of {limit}"
+        );
+    });
+    service.await.unwrap();
+}
+
+#[sim::test(seeds = 1, profile = "exact")]
+#[ignore = "fails on purpose"]
+async fn a_deadlock(sim: sim::Sim) {
+    let (_kept, answer) = oneshot::channel::<u32>();
+    let svc = sim.host("svc").event_loop();
+    let reader = svc.spawn_named("reader of answers", async { answer.await.unwrap() });
+    reader.await.unwrap();
+}
+
+#[sim::test(seeds = 1, profile = "exact")]
+#[ignore = "fails on purpose"]
+async fn a_circle() {
+    let (left, right) = (Arc::new(Mutex::new(())), Arc::new(Mutex::new(())));
+    let both = |first: &Arc<Mutex<()>>, second: &Arc<Mutex<()>>| {
+        let (first, second) = (first.clone(), second.clone());
+        async move {
+            let _first = first.lock().await;
+            sleep(Duration::from_millis(1)).await;
+            let _second = second.lock().await;
+        }
+    };
+    let one = spawn_named("one", both(&left, &right));
+    let other = spawn_named("other", both(&right, &left));
+    one.await.unwrap();
+    other.await.unwrap();
+}
+
+#[sim::test(seeds = 1, profile = "exact", stall_after = "1 min")]
+#[ignore = "fails on purpose"]
+async fn a_stall() {
+    let heartbeat = spawn_named("heartbeat", async {
+        loop {
+            sleep(Duration::from_secs(1)).await;
+        }
+    });
+    heartbeat.await.unwrap()
+}
+
+#[sim::test(seeds = 1, profile = "exact", polls_at_once = 1_000)]
+#[ignore = "fails on purpose"]
+async fn a_livelock() {
+    let spins = spawn_named("spins", async {
+        loop {
+            event_loop::yield_now().await;
+        }
+    });
+    spins.await.unwrap()
+}
+
+#[sim::test(seeds = 1, profile = "exact", time_limit = "1 h")]
+#[ignore = "fails on purpose"]
+async fn a_time_limit() {
+    sleep(Duration::from_hours(2)).await;
+}
+
+#[sim::test(seeds = 1, profile = "exact", polls = 100)]
+#[ignore = "fails on purpose"]
+async fn a_poll_limit() {
+    loop {
+        sleep(Duration::from_millis(1)).await;
+    }
+}
+
+#[sim::test(seeds = 1, profile = "exact")]
+#[ignore = "fails on purpose"]
+async fn an_unread_failure() {
+    spawn_named("worker", async {
+        sleep(Duration::from_millis(3)).await;
+        panic!("the worker failed");
+    })
+    .detach();
+    std::future::pending::<()>().await;
+}
