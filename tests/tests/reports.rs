@@ -215,3 +215,18 @@ fn of_an_unread_failure() {
              0.003000000 main     worker           failure
     "#);
 }
+
+/// The run has failed before anybody looked into it: a look that never ends takes nothing from that.
+#[test]
+fn of_a_deadlock_whose_tasks_cannot_be_looked_into() {
+    let report = report("a_look_without_end");
+    assert!(report.contains("deadlock: \"nothing can run"), "{report}");
+    assert!(
+        report.contains("2 of 2 re-runs identical in fresh processes"),
+        "{report}"
+    );
+    assert!(
+        report.contains("waits on an await of its own since"),
+        "{report}"
+    );
+}

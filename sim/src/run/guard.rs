@@ -68,13 +68,19 @@ where
                 "a poll{who} has not returned for {} s of real time",
                 limit.as_secs()
             );
-            let mut account = Account::lost(VerdictKind::Hang, message, polls);
+            // A run that has failed is not failed by the look into it: then that is cut short.
+            let failed = world.failed();
+            let was_failed = failed.is_some();
+            let mut account =
+                failed.unwrap_or_else(|| Account::lost(VerdictKind::Hang, message, polls));
             if let Some(folder) = &child {
                 let _ = child::leave(folder, &account);
                 std::process::exit(child::HARNESS_FAILURE);
             }
             let mut checked = "not confirmed: a closure has no fresh process".to_owned();
-            if let Some(case) = &case {
+            if was_failed {
+                checked = "the look into who waits did not end, and was cut short".to_owned();
+            } else if let Some(case) = &case {
                 let replay = variable(settings::REPLAY);
                 match (Errand {
                     case,

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::run::once::Run;
+use crate::trace::{Log, Timeline};
 use crate::world::verdict::{Verdict, VerdictKind};
 
 /// What a test's body may return: nothing, or a `Result` whose error fails the run.
@@ -49,6 +50,12 @@ pub(crate) struct Account {
 /// How many events a report shows.
 const LAST_EVENTS: usize = 8;
 
+/// The end of a timeline, a line each.
+pub(crate) fn last_events(log: &Log) -> Vec<String> {
+    let text = Timeline::new(log).last(LAST_EVENTS).to_string();
+    text.lines().map(str::to_owned).collect()
+}
+
 impl Account {
     /// Reads a run whose value is the text of the body's failure, if it failed.
     pub(crate) fn of(mut run: Run<Option<String>>) -> (Self, Run<()>) {
@@ -61,9 +68,6 @@ impl Account {
             });
         }
         let run = run.without_value();
-        let timeline = run
-            .timeline()
-            .map(|timeline| timeline.last(LAST_EVENTS).to_string());
         let account = Self {
             verdict: run.verdict.clone(),
             hash: run.hash,
@@ -78,19 +82,20 @@ impl Account {
                 .iter()
                 .map(|entry| entry.to_string())
                 .collect(),
-            last: timeline
-                .iter()
-                .flat_map(|text| text.lines())
-                .map(str::to_owned)
-                .collect(),
+            last: run.log().map(last_events).unwrap_or_default(),
         };
         (account, run)
     }
 
     /// An account of a run that could not give one itself.
     pub(crate) fn lost(kind: VerdictKind, message: String, polls: u64) -> Self {
+        Self::failed(Verdict::new(kind, message), polls)
+    }
+
+    /// An account of a run of which nothing is known but its verdict.
+    pub(crate) fn failed(verdict: Verdict, polls: u64) -> Self {
         Self {
-            verdict: Some(Verdict::new(kind, message)),
+            verdict: Some(verdict),
             hash: 0,
             events: 0,
             polls,

@@ -197,6 +197,10 @@ impl Trace {
         self.log.as_deref_mut().map(|log| &mut log.names)
     }
 
+    pub(crate) fn log(&self) -> Option<&Log> {
+        self.log.as_deref()
+    }
+
     pub(crate) fn take_log(&mut self) -> Option<Box<Log>> {
         self.log.take()
     }

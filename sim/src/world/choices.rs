@@ -193,6 +193,14 @@ impl Choices {
         }
     }
 
+    /// What is recorded so far.
+    pub(crate) fn deviations(&self) -> Entries {
+        self.sites
+            .as_ref()
+            .map(|sites| sites.deviations.clone())
+            .unwrap_or_default()
+    }
+
     /// Every recorded deviation from the plain run.
     pub(crate) fn take_deviations(&mut self) -> Entries {
         self.sites

@@ -12,9 +12,11 @@ use std::task::{Context, Waker};
 use event_loop::TaskId;
 use event_loop::backend::{as_task, probe_task};
 
+use super::core::Core;
 use super::waits::Await;
 use super::{Entered, Root, World};
 use crate::run::frames;
+use crate::run::outcome::{Account, last_events};
 
 /// How many tasks are looked into; a report lists fewer.
 const LOOKED_INTO: usize = 32;
@@ -38,6 +40,8 @@ impl World {
             return;
         };
         self.refuse();
+        let account = self.core(|core| core.failed_account());
+        self.keep_account(account);
         for (id, waker) in unknown {
             let awaits = if id == root.meta.id {
                 self.look_into_root(root, entered)
@@ -63,6 +67,13 @@ impl World {
                 verdict.blocked = table.lines(names);
             }
         });
+        self.keep_account(None);
+    }
+
+    /// The account of the run, for the watchdog while a task is looked into.
+    fn keep_account(&self, account: Option<Account>) {
+        let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        *failed = account.map(Box::new);
     }
 
     fn look_into_task(
@@ -117,6 +128,28 @@ impl World {
         self.core(|core| {
             let places = frames::awaits(&backtraces, core.trace.names()?);
             (!places.is_empty()).then_some(Await::Places(places))
+        })
+    }
+}
+
+impl Core {
+    /// What is said of the run as its verdict has left it.
+    fn failed_account(&mut self) -> Option<Account> {
+        let verdict = self.ended.as_deref()?.clone();
+        Some(Account {
+            hash: self.trace.hash(),
+            events: self.trace.events(),
+            elapsed_nanos: self.now.as_nanos(),
+            hosts: self.hosts.len(),
+            strategy: self.strategy().to_owned(),
+            entries: self
+                .choices
+                .deviations()
+                .iter()
+                .map(|entry| entry.to_string())
+                .collect(),
+            last: self.trace.log().map(last_events).unwrap_or_default(),
+            ..Account::failed(verdict, self.polls())
         })
     }
 }

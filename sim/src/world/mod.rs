@@ -46,6 +46,7 @@ use self::ready::Ready;
 use self::verdict::VerdictKind;
 use crate::config::Config;
 use crate::event_loop::SimLoop;
+use crate::run::outcome::Account;
 use crate::run::panics;
 use crate::run::plan::Plan;
 use crate::trace::Kind;
@@ -65,6 +66,8 @@ pub(crate) struct World {
     slow_callback: Option<Duration>,
     /// In a run that is recorded: where the task that is being polled was spawned.
     polled: Mutex<Option<&'static Location<'static>>>,
+    /// The account of a run that has failed and is being looked into, should that never end.
+    failed: Mutex<Option<Box<Account>>>,
 }
 
 /// What a call of the test's says that comes from a thread outside the world.
@@ -95,6 +98,7 @@ impl World {
             profile: config.profile,
             slow_callback: config.slow_callback,
             polled: Mutex::new(None),
+            failed: Mutex::default(),
         })
     }
 
@@ -161,6 +165,12 @@ impl World {
     /// thread.
     pub(crate) fn polled_site(&self) -> Option<&'static Location<'static>> {
         *self.polled.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The account of a run that has failed and is being looked into; readable from any thread.
+    pub(crate) fn failed(&self) -> Option<Account> {
+        let failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        failed.as_deref().cloned()
     }
 
     /// Polls so far; readable from any thread.

@@ -96,3 +96,17 @@ async fn an_unread_failure() {
     .detach();
     std::future::pending::<()>().await;
 }
+
+#[sim::test(seeds = 1, profile = "exact")]
+#[ignore = "fails on purpose"]
+async fn a_look_without_end() {
+    let mut polls = 0;
+    std::future::poll_fn::<(), _>(|_| {
+        polls += 1;
+        while polls > 1 {
+            std::hint::spin_loop();
+        }
+        std::task::Poll::Pending
+    })
+    .await;
+}
