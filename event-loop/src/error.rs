@@ -67,6 +67,15 @@ pub enum LoopError {
     Closed,
     /// An ambient function on a thread that has no current loop.
     NoCurrentLoop(NoCurrentLoop),
+    /// Something that has to do with local tasks, on another thread than theirs.
+    NotOnLoopThread {
+        /// What was asked: `spawn_local`, `run` or `close`.
+        asked: &'static str,
+        /// The name of the thread that runs the loop, or has its local tasks.
+        thread: String,
+        /// The name of the thread that asked.
+        here: String,
+    },
     /// [`stop`](crate::EventLoop::stop) came before the future was ready.
     StoppedEarly,
     /// [`close`](crate::EventLoop::close) on a loop that is running.
@@ -125,6 +134,25 @@ impl fmt::Display for LoopError {
             }
             Self::Closed => Closed.fmt(f),
             Self::NoCurrentLoop(none) => none.fmt(f),
+            Self::NotOnLoopThread {
+                asked,
+                thread,
+                here,
+            } => {
+                let next = match *asked {
+                    "spawn_local" => {
+                        "call it there, from a callback or a local task, or make the future Send \
+                         and use spawn"
+                    }
+                    _ => "do it there, or let the local tasks end first",
+                };
+                write!(
+                    f,
+                    "Non-thread-safe operation invoked on an event loop other than the current one: \
+                     {asked} on thread '{here}', but the local tasks of this loop live on thread \
+                     '{thread}': {next}"
+                )
+            }
             Self::StoppedEarly => f.write_str("Event loop stopped before Future completed."),
             Self::CloseWhileRunning { outer } => {
                 write!(

@@ -14,6 +14,7 @@ use crate::exception::{Handler, HandlerSlot, panic_text};
 use crate::lifecycle::Life;
 use crate::production::TokioLoop;
 use crate::slow::Watch;
+use crate::task::Home;
 use crate::time::Instant;
 use crate::{CallHandle, Closed, Description, ErrorContext};
 
@@ -47,6 +48,7 @@ pub(crate) struct Shared {
     pub(crate) surroundings: Surroundings,
     pub(crate) callbacks: Mutex<CallbackQueue>,
     pub(crate) life: Mutex<Life>,
+    pub(crate) home: Home,
     pub(crate) closed: AtomicBool,
     /// How many handles own the loop.
     owners: AtomicUsize,
@@ -74,6 +76,7 @@ impl EventLoop {
                 callbacks: Mutex::default(),
                 watch: Watch::new(settings.slow_after()),
                 life: Mutex::new(Life::new(settings)),
+                home: Home::default(),
                 closed: AtomicBool::new(false),
                 owners: AtomicUsize::new(1),
                 exception_handler: Mutex::new(Some(HandlerSlot::default())),

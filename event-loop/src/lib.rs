@@ -52,8 +52,8 @@ pub use runner::Runner;
 pub use slow::{SlowCallback, block_for};
 pub use task::{
     AbortHandle, GroupEnded, TaskError, TaskGroup, TaskGroupError, TaskHandle, TaskId, cancelled,
-    spawn, spawn_fallible, spawn_named, task_group, try_spawn, try_spawn_fallible, try_spawn_named,
-    yield_now,
+    spawn, spawn_fallible, spawn_local, spawn_named, task_group, try_spawn, try_spawn_fallible,
+    try_spawn_local, try_spawn_named, yield_now,
 };
 pub use tokio::{join, pin, try_join};
 

@@ -11,7 +11,7 @@ use crate::callback::Driver;
 use crate::config::Settings;
 use crate::context::{self, RunMark};
 use crate::handle::Inner;
-use crate::{EventLoop, LoopError, production};
+use crate::{ErrorContext, EventLoop, LoopError, production};
 
 /// Where a loop is between its making and its end.
 pub(crate) struct Life {
@@ -124,17 +124,20 @@ impl EventLoop {
     /// more. A second time does nothing.
     ///
     /// What is pending is dropped on this thread: callbacks in the order they would have run, then
-    /// tasks, by a world in creation order, by tokio in an order of its own. The tasks of a
+    /// tasks, by a world in creation order; by tokio the local ones in creation order, the others in
+    /// an order of its own. The tasks of a
     /// multi-thread loop are dropped by its workers, and this waits for them; inside another loop
     /// or a runtime of tokio's, where nobody may wait, a helper thread does. In any case nothing of
     /// a task runs from here on but its destructors.
     ///
     /// # Errors
-    /// [`LoopError::CloseWhileRunning`].
+    /// [`LoopError::CloseWhileRunning`], and [`LoopError::NotOnLoopThread`] while local tasks live
+    /// on another thread.
     pub fn close(&self) -> Result<(), LoopError> {
         if let Some(outer) = self.life().running {
             return Err(LoopError::CloseWhileRunning { outer });
         }
+        self.shared.home.may_close()?;
         self.close_now();
         Ok(())
     }
@@ -156,9 +159,19 @@ impl EventLoop {
         let _entered = self.enter();
         let scheduled = self.callbacks().clear();
         scheduled.drop_calls(self);
+        let at_home = self.shared.home.may_close();
         match &self.shared.inner {
-            Inner::Tokio(tokio) => tokio.close(),
-            Inner::Other(backend) => backend.close(),
+            Inner::Tokio(tokio) => {
+                tokio.close_locals(at_home.is_ok());
+                tokio.close();
+            }
+            Inner::Other(backend) if at_home.is_ok() => backend.close(),
+            Inner::Other(_) => {}
+        }
+        if let Err(away) = at_home {
+            let message = "Local tasks were left undropped by the last owner of their loop";
+            let context = ErrorContext::new(self, message, away.to_string());
+            self.call_exception_handler(&context);
         }
         // Last, for the destructors of all that may have had to tell it something. It may hold
         // this very loop, which would keep both for ever.
@@ -231,6 +244,7 @@ impl EventLoop {
         if matches!(self.shared.inner, Inner::Tokio(_)) && production::inside_another_runtime() {
             return Err(LoopError::AnotherLoopRunning { outer: None, here });
         }
+        self.shared.home.begin_run()?;
         life.begin(here);
         drop(life);
         let previous = context::set_run_mark(Some(RunMark { site: here }));
@@ -252,10 +266,27 @@ impl Run<'_> {
             let mut root = pin!(root);
             let mut driver = Driver::new(self.ev.unowned());
             let value = &mut value;
-            // Callbacks first, then the root: what a callback completes is seen in its own
-            // iteration, and a `stop` in that iteration does not hide it.
+            let locals = match &self.ev.shared.inner {
+                Inner::Tokio(tokio) => Some(tokio.locals()),
+                Inner::Other(_) => None,
+            };
+            let (mut stopped, mut owed) = (false, false);
+            // Callbacks first, then local tasks, then the root: what a callback completes is seen
+            // in its own iteration, and a `stop` in that iteration does not hide it.
             let driven = std::future::poll_fn(move |cx: &mut Context<'_>| {
-                let stopped = Pin::new(&mut driver).poll(cx).is_ready();
+                if std::mem::take(&mut owed) {
+                    // Whoever woke the others has woken only this poll.
+                    cx.waker().wake_by_ref();
+                } else {
+                    stopped |= Pin::new(&mut driver).poll(cx).is_ready();
+                    // With tokio's budget spent the root would find nothing ready: it gets a poll
+                    // of its own.
+                    owed = locals.is_some_and(|locals| locals.run_batch(cx));
+                    if owed {
+                        cx.waker().wake_by_ref();
+                        return Poll::Pending;
+                    }
+                }
                 if let Poll::Ready(output) = root.as_mut().poll(cx) {
                     *value = Some(output);
                     return Poll::Ready(());
@@ -283,6 +314,10 @@ impl Drop for Run<'_> {
         self.ev.life().running = None;
         let driver = self.ev.callbacks().detach_driver();
         drop(driver);
+        if let Inner::Tokio(tokio) = &self.ev.shared.inner {
+            tokio.locals().detach_driver();
+        }
+        self.ev.shared.home.end_run();
         if !self.ev.has_owner() {
             self.ev.close_unless_running();
         }

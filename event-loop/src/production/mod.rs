@@ -1,5 +1,6 @@
 //! The loops of production: tokio's two runtimes behind the interface.
 
+pub(crate) mod local;
 mod registry;
 pub(crate) mod task;
 
@@ -16,6 +17,7 @@ use crate::handle::Inner;
 use crate::task::Output;
 use crate::time::Instant;
 use crate::{Closed, Description, EventLoop, LoopConfig, LoopError, TaskInfo};
+use local::Locals;
 use registry::Registry;
 use task::{TokioTask, TokioTaskHandle};
 
@@ -73,6 +75,7 @@ fn build(
         description: Description::new(name, "tokio", profile, workers),
         serials: AtomicU64::new(0),
         registry: Registry::new(),
+        locals: Locals::default(),
     });
     Ok(EventLoop::new(inner, config.settings))
 }
@@ -116,6 +119,7 @@ pub(crate) struct TokioLoop {
     /// How many tasks there ever were.
     serials: AtomicU64,
     registry: Registry,
+    locals: Locals,
 }
 
 impl TokioLoop {
@@ -152,9 +156,8 @@ impl TokioLoop {
         if ev.closed_flag() {
             return Err(Closed);
         }
-        let serial = self.serials.fetch_add(1, Ordering::Relaxed) + 1;
         let make = |id| TokioTask::new(ev.unowned(), id, name, site);
-        let task = self.registry.add(serial, make);
+        let task = self.registry.add(self.next_serial(), make);
         Ok(TokioTaskHandle::spawn(&self.handle, task, future))
     }
 
@@ -167,6 +170,14 @@ impl TokioLoop {
         self.registry.remove(task.id());
     }
 
+    pub(crate) fn locals(&self) -> &Locals {
+        &self.locals
+    }
+
+    fn next_serial(&self) -> u64 {
+        self.serials.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
     pub(crate) fn sleep_until(&self, deadline: Instant) -> tokio::time::Sleep {
         let _context = self.handle.enter();
         tokio::time::sleep_until(tokio_instant(deadline))
@@ -176,6 +187,15 @@ impl TokioLoop {
     pub(crate) fn within<R>(&self, f: impl FnOnce() -> R) -> R {
         let _context = self.handle.enter();
         f()
+    }
+
+    /// Drops the local tasks; where they may not be, on another thread than theirs, leaves them.
+    pub(crate) fn close_locals(&self, may_drop: bool) {
+        if may_drop {
+            self.within(|| self.locals.close());
+        } else {
+            self.locals.abandon();
+        }
     }
 
     pub(crate) fn close(&self) {

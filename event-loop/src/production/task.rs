@@ -98,10 +98,7 @@ impl<T> TokioTaskHandle<T> {
         F: Future<Output = Output<T>> + Send + 'static,
         T: Send + 'static,
     {
-        let inside = InTask {
-            task: Some(task.clone()),
-            future: Some(future),
-        };
+        let inside = InTask::new(task.clone(), future);
         Self {
             join: handle.spawn(inside),
             task,
@@ -175,7 +172,7 @@ impl TokioAbortHandle {
 pin_project! {
     /// A future polled, and dropped, as the current task. The record moves into the thread's
     /// context and back, which costs no reference count.
-    struct InTask<F> {
+    pub(crate) struct InTask<F> {
         task: Option<Arc<TokioTask>>,
         #[pin]
         future: Option<F>,
@@ -191,6 +188,15 @@ pin_project! {
             {
                 tokio.forget(&task);
             }
+        }
+    }
+}
+
+impl<F> InTask<F> {
+    pub(crate) fn new(task: Arc<TokioTask>, future: F) -> Self {
+        Self {
+            task: Some(task),
+            future: Some(future),
         }
     }
 }

@@ -1,9 +1,11 @@
 //! A handle that can end a task, and cannot read its outcome.
 
 use std::fmt;
+use std::sync::Arc;
 
 use super::TaskId;
 use crate::backend::BackendLoop;
+use crate::production::local::LocalTask;
 use crate::production::task::TokioAbortHandle;
 
 /// A handle that can end a task, of which there may be many; it cannot read the outcome. Dropping
@@ -27,6 +29,7 @@ pub struct AbortHandle {
 #[derive(Clone)]
 enum Repr {
     Tokio(TokioAbortHandle),
+    Local(Arc<LocalTask>),
     World { id: TaskId, ev: BackendLoop },
     Closed,
 }
@@ -34,6 +37,11 @@ enum Repr {
 impl AbortHandle {
     pub(super) fn of_tokio(task: TokioAbortHandle) -> Self {
         let repr = Repr::Tokio(task);
+        Self { repr }
+    }
+
+    pub(super) fn of_local(task: Arc<LocalTask>) -> Self {
+        let repr = Repr::Local(task);
         Self { repr }
     }
 
@@ -51,6 +59,7 @@ impl AbortHandle {
     pub fn request_cancel(&self) {
         match &self.repr {
             Repr::Tokio(task) => task.request_cancel(),
+            Repr::Local(task) => task.request_cancel(),
             Repr::World { id, ev } if !ev.backend().is_finished(*id) => {
                 ev.backend().request_cancel(*id);
             }
@@ -62,6 +71,7 @@ impl AbortHandle {
     pub fn abort(&self) {
         match &self.repr {
             Repr::Tokio(task) => task.abort(),
+            Repr::Local(task) => task.abort(),
             Repr::World { id, ev } => ev.backend().abort(*id),
             Repr::Closed => {}
         }
@@ -72,6 +82,7 @@ impl AbortHandle {
     pub fn is_finished(&self) -> bool {
         match &self.repr {
             Repr::Tokio(task) => task.is_finished(),
+            Repr::Local(task) => task.is_finished(),
             Repr::World { id, ev } => ev.backend().is_finished(*id),
             Repr::Closed => true,
         }
@@ -82,6 +93,7 @@ impl AbortHandle {
     pub fn id(&self) -> Option<TaskId> {
         match &self.repr {
             Repr::Tokio(task) => Some(task.id()),
+            Repr::Local(task) => Some(task.id()),
             Repr::World { id, .. } => Some(*id),
             Repr::Closed => None,
         }

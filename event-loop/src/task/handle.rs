@@ -10,6 +10,7 @@ use async_task::FallibleTask;
 use super::{AbortHandle, Output, TaskError, TaskId};
 use crate::backend::{BackendLoop, Head};
 use crate::coop::poll_leaf;
+use crate::production::local::LocalTaskHandle;
 use crate::production::task::TokioTaskHandle;
 
 /// A task that was started: a future of its outcome. Dropping it detaches the task.
@@ -24,6 +25,7 @@ pub struct TaskHandle<T> {
 
 pub(super) enum Repr<T> {
     Tokio(TokioTaskHandle<T>),
+    Local(LocalTaskHandle<T>),
     World {
         task: FallibleTask<Output<T>, Head>,
         id: TaskId,
@@ -45,6 +47,7 @@ impl<T> TaskHandle<T> {
     pub fn request_cancel(&self) {
         match &self.repr {
             Repr::Tokio(task) => task.request_cancel(),
+            Repr::Local(task) => task.task().request_cancel(),
             Repr::World { task, id, ev } if !task.is_finished() => {
                 ev.backend().request_cancel(*id);
             }
@@ -57,6 +60,7 @@ impl<T> TaskHandle<T> {
     pub fn abort(&self) {
         match &self.repr {
             Repr::Tokio(task) => task.abort(),
+            Repr::Local(task) => task.task().abort(),
             Repr::World { task, id, ev } if !task.is_finished() => {
                 ev.backend().abort(*id);
             }
@@ -69,6 +73,7 @@ impl<T> TaskHandle<T> {
     pub fn abort_handle(&self) -> AbortHandle {
         match &self.repr {
             Repr::Tokio(task) => AbortHandle::of_tokio(task.abort_handle()),
+            Repr::Local(task) => AbortHandle::of_local(task.task().clone()),
             Repr::World { id, ev, .. } => AbortHandle::of_world(*id, ev.clone()),
             Repr::Closed => AbortHandle::closed(),
         }
@@ -79,6 +84,7 @@ impl<T> TaskHandle<T> {
     pub fn is_finished(&self) -> bool {
         match &self.repr {
             Repr::Tokio(task) => task.is_finished(),
+            Repr::Local(task) => task.is_finished(),
             Repr::World { task, .. } => task.is_finished(),
             Repr::Closed => true,
         }
@@ -89,6 +95,7 @@ impl<T> TaskHandle<T> {
     pub fn id(&self) -> Option<TaskId> {
         match &self.repr {
             Repr::Tokio(task) => Some(task.id()),
+            Repr::Local(task) => Some(task.task().id()),
             Repr::World { id, .. } => Some(*id),
             Repr::Closed => None,
         }
@@ -103,6 +110,7 @@ impl<T> TaskHandle<T> {
     pub(super) fn poll_unnoted(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, TaskError>> {
         match &mut self.repr {
             Repr::Tokio(task) => Pin::new(task).poll(cx),
+            Repr::Local(task) => Pin::new(task).poll(cx),
             Repr::World { task, id, .. } => poll_leaf(cx, |cx| {
                 Pin::new(task).poll(cx).map(|output| match output {
                     Some(output) => output.read(*id),
@@ -136,8 +144,10 @@ impl<T> Future for TaskHandle<T> {
 impl<T> Drop for TaskHandle<T> {
     fn drop(&mut self) {
         // Dropping async-task's own handle would cancel the task.
-        if let Repr::World { task, .. } = std::mem::replace(&mut self.repr, Repr::Closed) {
-            task.detach();
+        match std::mem::replace(&mut self.repr, Repr::Closed) {
+            Repr::World { task, .. } => task.detach(),
+            Repr::Local(task) => task.detach(),
+            Repr::Tokio(_) | Repr::Closed => {}
         }
     }
 }

@@ -6,7 +6,7 @@ use std::panic::resume_unwind;
 use std::task::{Context, Poll};
 
 use super::members::Members;
-use super::{AbortHandle, TaskError, TaskHandle, TaskId, spawn};
+use super::{AbortHandle, TaskError, TaskHandle, TaskId, spawn, spawn_local};
 use crate::EventLoop;
 
 /// A set of tasks whose outcomes are read in the order in which they end. Dropping it aborts them
@@ -80,6 +80,19 @@ impl<T> JoinSet<T> {
         T: Send + 'static,
     {
         self.insert(ev.spawn(future))
+    }
+
+    /// Starts a task of the set on the current loop that need not be [`Send`].
+    ///
+    /// # Panics
+    /// As [`spawn_local`](super::spawn_local()).
+    #[track_caller]
+    pub fn spawn_local<F>(&mut self, future: F) -> AbortHandle
+    where
+        F: Future<Output = T> + 'static,
+        T: 'static,
+    {
+        self.insert(spawn_local(future))
     }
 
     /// Takes a task in that was started already.

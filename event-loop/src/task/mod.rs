@@ -14,6 +14,7 @@ mod group_error;
 mod handle;
 mod id;
 mod join_set;
+mod local;
 mod members;
 mod outcome;
 mod probe;
@@ -30,6 +31,8 @@ pub use group_error::{GroupEnded, MemberError, TaskGroupError};
 pub use handle::TaskHandle;
 pub use id::{TaskId, id, try_id};
 pub use join_set::JoinSet;
+pub(crate) use local::Home;
+pub use local::{spawn_local, try_spawn_local};
 pub(crate) use outcome::{Caught, Judge, Output};
 pub use spawn::{
     spawn, spawn_fallible, spawn_named, try_spawn, try_spawn_fallible, try_spawn_named,

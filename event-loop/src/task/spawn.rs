@@ -220,7 +220,7 @@ pub(super) fn expect_current<T>(spawned: Result<TaskHandle<T>, LoopError>) -> Ta
 }
 
 /// A new task of a loop that is not tokio's.
-fn admit(
+pub(super) fn admit(
     ev: &EventLoop,
     backend: &Arc<dyn Backend>,
     name: Option<&str>,

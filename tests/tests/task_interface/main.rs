@@ -11,6 +11,7 @@ mod abort_handles;
 mod failures;
 mod groups;
 mod join_sets;
+mod local_tasks;
 mod twins;
 
 use std::time::Duration;
