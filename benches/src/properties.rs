@@ -72,7 +72,8 @@ fn instructions((name, _): &(&str, Pass), times: u64) -> Result<f64, String> {
         .output()
         .map_err(whole)?;
     let printed = String::from_utf8_lossy(&output.stderr);
-    let count = printed.lines().find_map(|line| line.split_once("I refs:"));
+    // The first of its lines about references is that of instructions.
+    let count = printed.lines().find_map(|line| line.split_once(" refs:"));
     let (_, count) = count.ok_or_else(|| format!("valgrind counted nothing:\n{printed}"))?;
     let digits = count.trim().replace(',', "");
     digits.parse().map_err(|_| format!("{digits} is no number"))

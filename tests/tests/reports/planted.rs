@@ -103,10 +103,12 @@ async fn a_look_without_end() {
     let mut polls = 0;
     std::future::poll_fn::<(), _>(|_| {
         polls += 1;
-        while polls > 1 {
-            std::hint::spin_loop();
+        match polls {
+            1 => std::task::Poll::Pending,
+            _ => loop {
+                std::hint::spin_loop();
+            },
         }
-        std::task::Poll::Pending
     })
     .await;
 }
