@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::task::{Poll, Waker};
 use std::time::{Duration, SystemTime};
 
-pub use crate::callback::Driver;
+pub use crate::callback::{Driver, ScheduledCall};
 pub use crate::context::{
     EnterGuard, OutsideTasks, Polled, Probed, as_task, current_task, drop_task, probe_task,
     run_task,
@@ -77,6 +77,10 @@ pub trait Backend: Send + Sync + 'static {
     /// Polls `driver`, the callbacks of a loop that nobody runs by a `run_*` call, until the loop
     /// closes.
     fn adopt_driver(&self, driver: Driver);
+    /// The callbacks, if the backend runs them itself; else a [`Driver`] runs them in batches.
+    fn callbacks(&self) -> Option<&dyn Callbacks> {
+        None
+    }
     /// Drops every pending task, in creation order. Called once.
     fn close(&self);
     /// Whether [`Backend::close`] was called, or the host is gone.
@@ -180,6 +184,19 @@ pub trait Backend: Send + Sync + 'static {
     fn set_linger(&self, socket: SocketKey, linger: Option<Duration>) -> io::Result<()>;
 }
 
+/// The callbacks of a backend that runs them among its tasks, in an order of its own.
+pub trait Callbacks {
+    /// Takes a callback, to be run when its turn comes. One that waits for its deadline gets the
+    /// timer to cancel it by.
+    fn schedule(&self, call: ScheduledCall) -> Result<Option<TimerId>, Closed>;
+    /// Ends the run under way, or else the next one, when the loop it stands for would.
+    fn stop(&self);
+    /// How many callbacks are ready and how many wait for their time, and the next of these times.
+    fn scheduled(&self) -> (usize, usize, Option<Instant>);
+    /// Takes everything out, in the order it would have run, for the end of the loop.
+    fn take_calls(&self) -> Vec<ScheduledCall>;
+}
+
 impl Runnable {
     /// Who the task is.
     #[inline]
@@ -215,6 +232,10 @@ impl BackendLoop {
             Inner::Other(backend) => &**backend,
             Inner::Tokio(_) => unreachable!("`of_other` was told so"),
         }
+    }
+
+    pub(crate) fn unowned(&self) -> EventLoop {
+        EventLoop::unowned_of(self.0.clone())
     }
 
     #[inline]

@@ -8,8 +8,10 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Waker};
 
+use crate::backend::{BackendLoop, TimerId};
+use crate::context::{self, RunMark};
 use crate::exception::panic_text;
-use crate::handle::Shared;
+use crate::handle::{Inner, Shared};
 use crate::time::{Instant, Sleep};
 use crate::{ErrorContext, EventLoop, SlowCallback};
 
@@ -17,13 +19,24 @@ use crate::{ErrorContext, EventLoop, SlowCallback};
 pub struct CallHandle {
     owner: Weak<Shared>,
     call: Arc<Call>,
+    waiting: Option<Waiting>,
+}
+
+/// Where a callback waits for its deadline.
+#[derive(Clone, Copy)]
+pub(crate) enum Waiting {
+    /// In the loop's own queue, as the n-th.
+    Queue(u64),
+    /// With the backend.
+    Backend(TimerId),
 }
 
 impl CallHandle {
-    pub(crate) fn new(ev: &EventLoop, call: Arc<Call>) -> Self {
+    pub(crate) fn new(ev: &EventLoop, call: Arc<Call>, waiting: Option<Waiting>) -> Self {
         Self {
             owner: Arc::downgrade(&ev.shared),
             call,
+            waiting,
         }
     }
 
@@ -32,12 +45,16 @@ impl CallHandle {
         let Some(callback) = self.call.take() else {
             return false;
         };
-        if let (Some(shared), Some(key)) = (self.owner.upgrade(), self.call.key) {
-            let mut queue = shared
-                .callbacks
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
-            queue.timed.remove(&key);
+        if let (Some(shared), Some(waiting)) = (self.owner.upgrade(), self.waiting) {
+            match (waiting, self.call.deadline, &shared.inner) {
+                (Waiting::Queue(sequence), Some(deadline), _) => {
+                    let queue = shared.callbacks.lock();
+                    let mut queue = queue.unwrap_or_else(PoisonError::into_inner);
+                    queue.timed.remove(&(deadline, sequence));
+                }
+                (Waiting::Backend(timer), _, Inner::Other(backend)) => backend.timer_cancel(timer),
+                _ => {}
+            }
         }
         drop(callback);
         true
@@ -46,7 +63,7 @@ impl CallHandle {
     /// The deadline, for one that has a deadline.
     #[must_use]
     pub fn when(&self) -> Option<Instant> {
-        self.call.key.map(|(deadline, _)| deadline)
+        self.call.deadline
     }
 }
 
@@ -56,16 +73,60 @@ impl fmt::Debug for CallHandle {
     }
 }
 
-type Callback = Box<dyn FnOnce() + Send>;
+pub(crate) type Callback = Box<dyn FnOnce() + Send>;
 
 /// One scheduled callback; empty once it ran or was cancelled.
 pub(crate) struct Call {
     callback: Mutex<Option<Callback>>,
-    key: Option<(Instant, u64)>,
+    deadline: Option<Instant>,
     site: &'static Location<'static>,
 }
 
 impl Call {
+    pub(crate) fn new(
+        deadline: Option<Instant>,
+        callback: Callback,
+        site: &'static Location<'static>,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            callback: Mutex::new(Some(callback)),
+            deadline,
+            site,
+        })
+    }
+
+    fn run(&self, ev: &EventLoop) {
+        let Some(callback) = self.take() else {
+            return;
+        };
+        let watched = ev.slow_after().map(|slow| (slow, ev.now()));
+        let ended = catch_unwind(AssertUnwindSafe(callback));
+        if let Some((slow, began)) = watched {
+            let took = ev.now() - began;
+            if took >= slow {
+                ev.report_slow(&SlowCallback::of_callback(self.site, took));
+            }
+        }
+        if let Err(panic) = ended {
+            self.report(ev, "Exception in callback", panic_text(&*panic));
+        }
+    }
+
+    /// Drops a callback that will not run. A destructor that panics is told of.
+    fn drop_callback(&self, ev: &EventLoop) {
+        let callback = self.take();
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(callback))) {
+            let message = "Exception in the destructor of a callback that never ran";
+            self.report(ev, message, panic_text(&*panic));
+        }
+    }
+
+    fn report(&self, ev: &EventLoop, message: &str, error: String) {
+        let mut context = ErrorContext::new(ev, message, error);
+        context.created_at = Some(self.site);
+        ev.call_exception_handler(&context);
+    }
+
     fn take(&self) -> Option<Callback> {
         self.callback().take()
     }
@@ -76,6 +137,59 @@ impl Call {
 
     fn callback(&self) -> MutexGuard<'_, Option<Callback>> {
         self.callback.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A callback in the hands of a backend that runs callbacks in an order of its own.
+pub struct ScheduledCall {
+    ev: BackendLoop,
+    call: Arc<Call>,
+}
+
+impl ScheduledCall {
+    pub(crate) fn new(ev: &EventLoop, call: &Arc<Call>) -> Self {
+        Self {
+            ev: BackendLoop::of_other(ev),
+            call: call.clone(),
+        }
+    }
+
+    /// The deadline, for one that has a deadline.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        self.call.deadline
+    }
+
+    /// Where it was scheduled.
+    #[must_use]
+    pub fn site(&self) -> &'static Location<'static> {
+        self.call.site
+    }
+
+    /// Whether it ran or was cancelled.
+    #[must_use]
+    pub fn is_spent(&self) -> bool {
+        !self.call.is_pending()
+    }
+
+    /// Runs the callback, with its loop entered. A panic goes to the exception handler.
+    pub fn run(self) {
+        let site = self.call.site;
+        // Where nobody runs the loop by a `run_*` call, the callback stands for one.
+        let outer = context::set_run_mark(None);
+        context::set_run_mark(outer.or(Some(RunMark { site })));
+        self.call.run(&self.ev.unowned());
+        context::set_run_mark(outer);
+    }
+
+    pub(crate) fn drop_callback(&self, ev: &EventLoop) {
+        self.call.drop_callback(ev);
+    }
+}
+
+impl fmt::Debug for ScheduledCall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ScheduledCall(scheduled at {})", self.call.site)
     }
 }
 
@@ -90,24 +204,14 @@ pub(crate) struct CallbackQueue {
 }
 
 impl CallbackQueue {
-    pub(crate) fn push(
-        &mut self,
-        deadline: Option<Instant>,
-        callback: Callback,
-        site: &'static Location<'static>,
-    ) -> Arc<Call> {
+    pub(crate) fn push(&mut self, call: Arc<Call>) -> Option<Waiting> {
+        let Some(deadline) = call.deadline else {
+            self.ready.push_back(call);
+            return None;
+        };
         self.sequence += 1;
-        let key = deadline.map(|deadline| (deadline, self.sequence));
-        let call = Arc::new(Call {
-            callback: Mutex::new(Some(callback)),
-            key,
-            site,
-        });
-        match key {
-            Some(key) => drop(self.timed.insert(key, call.clone())),
-            None => self.ready.push_back(call.clone()),
-        }
-        call
+        self.timed.insert((deadline, self.sequence), call);
+        Some(Waiting::Queue(self.sequence))
     }
 
     /// The waker of whoever runs the callbacks, if anybody does.
@@ -130,17 +234,11 @@ impl CallbackQueue {
         std::mem::take(self)
     }
 
-    /// Drops what is scheduled, in the order it would have run. A destructor that panics is told
-    /// of and keeps no other from its turn.
+    /// Drops what is scheduled, in the order it would have run; no destructor that panics keeps
+    /// another from its turn.
     pub(crate) fn drop_calls(self, ev: &EventLoop) {
         for call in self.ready.into_iter().chain(self.timed.into_values()) {
-            let callback = call.take();
-            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(callback))) {
-                let message = "Exception in the destructor of a callback that never ran";
-                let mut context = ErrorContext::new(ev, message, panic_text(&*panic));
-                context.created_at = Some(call.site);
-                ev.call_exception_handler(&context);
-            }
+            call.drop_callback(ev);
         }
     }
 
@@ -175,29 +273,6 @@ pub struct Driver {
 impl Driver {
     pub(crate) fn new(ev: EventLoop) -> Self {
         Self { ev, alarm: None }
-    }
-
-    fn run_batch(&self, batch: VecDeque<Arc<Call>>) {
-        for call in batch {
-            let Some(callback) = call.take() else {
-                continue;
-            };
-            let watched = self.ev.slow_after().map(|slow| (slow, self.ev.now()));
-            let ended = catch_unwind(AssertUnwindSafe(callback));
-            if let Some((slow, began)) = watched {
-                let took = self.ev.now() - began;
-                if took >= slow {
-                    let report = SlowCallback::of_callback(call.site, took);
-                    self.ev.report_slow(&report);
-                }
-            }
-            if let Err(panic) = ended {
-                let mut context =
-                    ErrorContext::new(&self.ev, "Exception in callback", panic_text(&*panic));
-                context.created_at = Some(call.site);
-                self.ev.call_exception_handler(&context);
-            }
-        }
     }
 
     /// Keeps one sleep armed for the earliest deadline.
@@ -241,7 +316,7 @@ impl Future for Driver {
             (queue.take_batch(now), outgrown)
         };
         drop(outgrown);
-        self.run_batch(batch);
+        batch.into_iter().for_each(|call| call.run(&self.ev));
         if self.ev.take_stop() {
             return Poll::Ready(());
         }

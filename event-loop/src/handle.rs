@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use crate::backend::Backend;
-use crate::callback::{CallbackQueue, Driver};
+use crate::backend::{Backend, Callbacks, ScheduledCall};
+use crate::callback::{Call, Callback, CallbackQueue, Driver, Waiting};
 use crate::config::Settings;
 use crate::context::{EnterGuard, Surroundings};
 use crate::exception::{Handler, HandlerSlot, panic_text};
@@ -258,20 +258,31 @@ impl EventLoop {
         }
     }
 
+    /// The callbacks, where the backend runs them itself.
+    pub(crate) fn backends_callbacks(&self) -> Option<&dyn Callbacks> {
+        self.backend()?.callbacks()
+    }
+
     fn schedule_call(
         &self,
         deadline: Option<Instant>,
-        callback: Box<dyn FnOnce() + Send>,
+        callback: Callback,
         site: &'static Location<'static>,
     ) -> Result<CallHandle, Closed> {
         if self.is_closed() {
             return Err(Closed);
         }
+        let call = Call::new(deadline, callback, site);
+        if let Some(callbacks) = self.backends_callbacks() {
+            let timer = callbacks.schedule(ScheduledCall::new(self, &call))?;
+            return Ok(CallHandle::new(self, call, timer.map(Waiting::Backend)));
+        }
         let hosted = self.is_hosted();
-        let (call, driver, adopt) = {
+        let (waiting, driver, adopt) = {
             let mut queue = self.callbacks();
-            let call = queue.push(deadline, callback, site);
-            (call, queue.driver_waker(), hosted && queue.adopt_driver())
+            let waiting = queue.push(call.clone());
+            let adopt = hosted && queue.adopt_driver();
+            (waiting, queue.driver_waker(), adopt)
         };
         if let Some(driver) = driver {
             driver.wake();
@@ -281,7 +292,7 @@ impl EventLoop {
         if let (true, Inner::Other(backend)) = (adopt, &self.shared.inner) {
             backend.adopt_driver(Driver::new(self.unowned()));
         }
-        Ok(CallHandle::new(self, call))
+        Ok(CallHandle::new(self, call, waiting))
     }
 
     /// Where the exception handler is, for who may have to tell it something after the close.

@@ -32,7 +32,10 @@ impl EventLoop {
     /// hangs.
     #[must_use]
     pub fn dump(&self) -> Dump {
-        let (callbacks_ready, callbacks_timed, next_deadline) = self.callbacks().scheduled();
+        let (callbacks_ready, callbacks_timed, next_deadline) = match self.backends_callbacks() {
+            Some(callbacks) => callbacks.scheduled(),
+            None => self.callbacks().scheduled(),
+        };
         Dump {
             description: self.describe(),
             now: self.now(),

@@ -113,6 +113,9 @@ impl EventLoop {
     /// Ends the run under way after the current batch of callbacks; what a callback of that batch
     /// schedules waits for the next run. Before a run, the next one does exactly one iteration.
     pub fn stop(&self) {
+        if let Some(callbacks) = self.backends_callbacks() {
+            return callbacks.stop();
+        }
         self.life().stop_requested = true;
         let waker = self.callbacks().driver_waker();
         if let Some(driver) = waker {
@@ -159,6 +162,11 @@ impl EventLoop {
         let _entered = self.enter();
         let scheduled = self.callbacks().clear();
         scheduled.drop_calls(self);
+        if let Some(callbacks) = self.backends_callbacks() {
+            for call in callbacks.take_calls() {
+                call.drop_callback(self);
+            }
+        }
         let at_home = self.shared.home.may_close();
         match &self.shared.inner {
             Inner::Tokio(tokio) => {
@@ -264,7 +272,9 @@ impl Run<'_> {
         let mut value = None;
         {
             let mut root = pin!(root);
-            let mut driver = Driver::new(self.ev.unowned());
+            // A backend that runs the callbacks itself also sees to the end of the run.
+            let driven_here = self.ev.backends_callbacks().is_none();
+            let mut driver = driven_here.then(|| Driver::new(self.ev.unowned()));
             let value = &mut value;
             let locals = match &self.ev.shared.inner {
                 Inner::Tokio(tokio) => Some(tokio.locals()),
@@ -278,7 +288,8 @@ impl Run<'_> {
                     // Whoever woke the others has woken only this poll.
                     cx.waker().wake_by_ref();
                 } else {
-                    stopped |= Pin::new(&mut driver).poll(cx).is_ready();
+                    let driver = driver.as_mut();
+                    stopped |= driver.is_some_and(|driver| Pin::new(driver).poll(cx).is_ready());
                     // With tokio's budget spent the root would find nothing ready: it gets a poll
                     // of its own.
                     owed = locals.is_some_and(|locals| locals.run_batch(cx));

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use net_sim::{Latency, LinkConfig};
+use virtual_time::HostClock;
 
 use crate::Profile;
 
@@ -26,6 +27,7 @@ pub struct Config {
     pub(crate) limits: Limits,
     pub(crate) link: LinkConfig,
     pub(crate) slow_callback: Option<Duration>,
+    pub(crate) granularity: Duration,
 }
 
 /// Where a run ends, whatever it does.
@@ -52,6 +54,7 @@ impl Config {
             },
             link: LinkConfig::new(Latency::constant(Duration::from_millis(1))),
             slow_callback: None,
+            granularity: Duration::ZERO,
         }
     }
 
@@ -140,6 +143,38 @@ impl Config {
     pub const fn slow_callback(mut self, threshold: Duration) -> Self {
         self.slow_callback = Some(threshold);
         self
+    }
+
+    /// Has the hosts' clocks move in ticks of `granularity` and show the last one, as those of
+    /// Windows do every 15.6 ms. By default they are exact.
+    ///
+    /// In profile `asyncio` timers then fire up to one tick early, as they do there; in the others
+    /// never before their deadline by the clock of their host.
+    pub const fn clock_granularity(mut self, granularity: Duration) -> Self {
+        self.granularity = granularity;
+        self
+    }
+
+    /// The clock of a host, where it is coarse.
+    pub(crate) fn machine_clock(&self) -> Option<HostClock> {
+        let coarse = self.granularity > Duration::from_nanos(1);
+        coarse.then(|| HostClock::ideal().with_granularity(self.granularity))
+    }
+
+    /// The clock of a loop.
+    pub(crate) fn loop_clock(&self) -> HostClock {
+        let own = match self.profile {
+            // libuv counts in milliseconds.
+            Profile::Uvloop => Duration::from_millis(1),
+            _ => Duration::ZERO,
+        };
+        HostClock::ideal().with_granularity(self.granularity.max(own))
+    }
+
+    /// The clock of a loop, where it is coarse.
+    pub(crate) fn coarse_loop_clock(&self) -> Option<HostClock> {
+        let clock = self.loop_clock();
+        (clock.granularity() > Duration::from_nanos(1)).then_some(clock)
     }
 
     /// How long a segment is under way between two hosts, unless

@@ -19,11 +19,24 @@ pub enum Profile {
     TokioCt,
     /// Any task that can run may be next; timers are exact to the nanosecond, polls take no time.
     Exact,
+    /// CPython's asyncio: the callbacks and task steps of one host share a queue and run first in,
+    /// first out, in iterations; hosts interleave in any order; a loop with nothing to do sleeps
+    /// for whole milliseconds, rounded up; timers of one deadline run in any order.
+    Asyncio,
+    /// uvloop: as asyncio, but `stop` is itself a callback, timers run before the batch and count
+    /// in milliseconds, those of less than half a one are calls of the next batch.
+    Uvloop,
 }
 
 impl Profile {
     /// Every profile, in the order of the documentation.
-    pub const ALL: [Self; 3] = [Self::TokioMt, Self::TokioCt, Self::Exact];
+    pub const ALL: [Self; 5] = [
+        Self::TokioMt,
+        Self::TokioCt,
+        Self::Exact,
+        Self::Asyncio,
+        Self::Uvloop,
+    ];
 
     /// Its name, as attributes and reports spell it.
     #[must_use]
@@ -32,18 +45,30 @@ impl Profile {
             Self::TokioMt => "tokio-mt",
             Self::TokioCt => "tokio-ct",
             Self::Exact => "exact",
+            Self::Asyncio => "asyncio",
+            Self::Uvloop => "uvloop",
         }
     }
 
     pub(crate) const fn rounds_timers(self) -> bool {
-        !matches!(self, Self::Exact)
+        matches!(self, Self::TokioMt | Self::TokioCt)
+    }
+
+    /// Callbacks and task steps share a queue and run in iterations.
+    pub(crate) const fn iterates(self) -> bool {
+        matches!(self, Self::Asyncio | Self::Uvloop)
+    }
+
+    /// Any task of a host may be next, whichever was woken first.
+    pub(crate) const fn shuffles_tasks(self) -> bool {
+        matches!(self, Self::TokioMt | Self::Exact)
     }
 
     /// How many ready operations a poll may have.
     pub(crate) const fn budget(self) -> Budget {
         match self {
             Self::TokioMt | Self::TokioCt => Budget::TOKIO,
-            Self::Exact => Budget::UNLIMITED,
+            Self::Exact | Self::Asyncio | Self::Uvloop => Budget::UNLIMITED,
         }
     }
 }

@@ -25,10 +25,12 @@ const ARGUMENTS: [(&str, &str); 6] = [
 ];
 
 /// Each profile's name, and its variant of `sim::Profile`.
-const PROFILES: [(&str, &str); 3] = [
+const PROFILES: [(&str, &str); 5] = [
     ("tokio-mt", "TokioMt"),
     ("tokio-ct", "TokioCt"),
     ("exact", "Exact"),
+    ("asyncio", "Asyncio"),
+    ("uvloop", "Uvloop"),
 ];
 
 /// The settings that are right, and every error there is, so that one compilation shows all.
@@ -248,7 +250,7 @@ mod tests {
                 "unknown argument `sedes`: allowed are seeds, profile, time_limit, \
                  stall_after, polls, polls_at_once; did you mean `seeds`?",
                 "`polls` must be an integer literal from 1, not `0`",
-                "unknown profile \"exakt\": allowed are tokio-mt, tokio-ct, exact; \
+                "unknown profile \"exakt\": allowed are tokio-mt, tokio-ct, exact, asyncio, uvloop; \
                  did you mean \"exact\"?",
                 "argument `seeds` is given twice",
             ]

@@ -33,7 +33,8 @@ impl Core {
     /// What the owner of each waker waits for: the first of its timers, or a socket.
     fn waits(&self) -> BTreeMap<usize, String> {
         let mut timers = BTreeMap::new();
-        for (deadline, waker) in self.timers.iter() {
+        let in_iterations = self.iterations.iter().flat_map(|loops| loops.sleepers());
+        for (deadline, waker) in self.timers.iter().chain(in_iterations) {
             let first = timers.entry(of_waker(waker)).or_insert(deadline);
             *first = deadline.min(*first);
         }

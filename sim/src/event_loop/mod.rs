@@ -6,6 +6,7 @@ mod net;
 use std::future::Future;
 use std::io;
 use std::net::{IpAddr, Shutdown, SocketAddr};
+use std::num::NonZeroU64;
 use std::panic::{Location, resume_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -13,7 +14,8 @@ use std::task::{Poll, Waker};
 use std::time::{Duration, SystemTime};
 
 use event_loop::backend::{
-    Backend, CancelPlace, Driver, Record, Runnable, Site, SocketKey, TaskMeta, TimerId,
+    Backend, Callbacks, CancelPlace, Driver, Record, Runnable, ScheduledCall, Site, SocketKey,
+    TaskMeta, TimerId,
 };
 use event_loop::time::Instant;
 use event_loop::{
@@ -85,11 +87,13 @@ impl Backend for SimLoop {
     }
 
     fn now(&self) -> Instant {
-        Instant::from_nanos(self.world.now().as_nanos())
+        Instant::from_nanos(self.world.loop_now().as_nanos())
     }
 
     fn wall_now(&self) -> SystemTime {
-        SystemTime::UNIX_EPOCH + WALL_EPOCH + Duration::from_nanos(self.world.now().as_nanos())
+        SystemTime::UNIX_EPOCH
+            + WALL_EPOCH
+            + Duration::from_nanos(self.world.machine_now().as_nanos())
     }
 
     fn run(&self, root: Pin<&mut dyn Future<Output = ()>>) -> Result<(), String> {
@@ -128,6 +132,10 @@ impl Backend for SimLoop {
                 host.driver = task.id();
             }
         });
+    }
+
+    fn callbacks(&self) -> Option<&dyn Callbacks> {
+        self.world.profile().iterates().then_some(self)
     }
 
     fn close(&self) {
@@ -253,13 +261,18 @@ impl Backend for SimLoop {
     }
 
     fn timer_start(&self, deadline: Instant, waker: &Waker) -> Result<TimerId, Closed> {
+        if self.world.profile().iterates() && deadline <= self.now() {
+            // asyncio's sleep of zero only yields.
+            waker.wake_by_ref();
+            return Ok(FIRED);
+        }
         let waker = waker.clone();
         let armed = self.world.enter(|core| {
             if core.closed {
                 return Err(waker);
             }
             let deadline = virtual_time::Instant::from_nanos(deadline.as_nanos());
-            Ok(core.set_timer(deadline, waker))
+            Ok(core.set_timer(self.host, deadline, waker))
         });
         match armed {
             Some(Ok(key)) => {
@@ -274,11 +287,15 @@ impl Backend for SimLoop {
         let Some(key) = TimerKey::from_bits(timer.0) else {
             return true;
         };
-        let state = self.world.enter(|core| match core.timers.get_mut(key) {
-            _ if core.closed => TimerState::Pending,
-            None => TimerState::Fired,
-            Some(known) if known.will_wake(waker) => TimerState::Pending,
-            Some(_) => TimerState::PendingForAnother,
+        let state = self.world.enter(|core| {
+            if core.closed {
+                return TimerState::Pending;
+            }
+            match core.timer_waker(self.host, key) {
+                None => TimerState::Fired,
+                Some(known) if known.will_wake(waker) => TimerState::Pending,
+                Some(_) => TimerState::PendingForAnother,
+            }
         });
         match state {
             Some(TimerState::Fired) => true,
@@ -286,10 +303,12 @@ impl Backend for SimLoop {
             Some(TimerState::PendingForAnother) => {
                 // Cloned here, and the replaced one dropped here, with the core closed.
                 let fresh = waker.clone();
-                let unused = self.world.enter(|core| match core.timers.get_mut(key) {
-                    Some(known) => std::mem::replace(known, fresh),
-                    None => fresh,
-                });
+                let unused = self
+                    .world
+                    .enter(|core| match core.timer_waker(self.host, key) {
+                        Some(known) => std::mem::replace(known, fresh),
+                        None => fresh,
+                    });
                 drop(unused);
                 false
             }
@@ -307,8 +326,8 @@ impl Backend for SimLoop {
         let Some(key) = TimerKey::from_bits(timer.0) else {
             return;
         };
-        let waker = self.world.enter(|core| core.timers.cancel(key)).flatten();
-        drop(waker);
+        let alarm = self.world.enter(|core| core.cancel_timer(self.host, key));
+        drop(alarm);
     }
 
     fn choose(&self, label: &'static str, n: u64) -> u64 {
@@ -340,7 +359,7 @@ impl Backend for SimLoop {
         socket: SocketKey,
         waker: &Waker,
     ) -> Poll<io::Result<(SocketKey, SocketAddr)>> {
-        self.world.poll_accept(socket, waker)
+        self.world.poll_accept(self.host, socket, waker)
     }
 
     fn poll_read(
@@ -386,6 +405,44 @@ impl Backend for SimLoop {
             .ask_socket(socket, |net, id| net.set_linger(id, linger))
     }
 }
+
+impl Callbacks for SimLoop {
+    fn schedule(&self, call: ScheduledCall) -> Result<Option<TimerId>, Closed> {
+        let mut call = Some(call);
+        let scheduled = self.world.enter(|core| {
+            let call = call.take_if(|_| !core.closed)?;
+            Some(core.schedule_call(self.host, call))
+        });
+        let timer = scheduled.flatten().ok_or(Closed)?;
+        Ok(timer.map(|key| TimerId(key.to_bits())))
+    }
+
+    fn stop(&self) {
+        self.world.enter(|core| core.stop_loop(self.host));
+    }
+
+    fn scheduled(&self) -> (usize, usize, Option<Instant>) {
+        let counted = self
+            .world
+            .enter(|core| Some(core.iterations.as_ref()?.scheduled(self.host)));
+        let (ready, timed, next) = counted.flatten().unwrap_or_default();
+        (
+            ready,
+            timed,
+            next.map(|at| Instant::from_nanos(at.as_nanos())),
+        )
+    }
+
+    fn take_calls(&self) -> Vec<ScheduledCall> {
+        let calls = self
+            .world
+            .enter(|core| Some(core.iterations.as_mut()?.take_calls(self.host)));
+        calls.flatten().unwrap_or_default()
+    }
+}
+
+/// A timer that has fired: no queue makes its key.
+const FIRED: TimerId = TimerId(NonZeroU64::MAX);
 
 enum TimerState {
     Fired,

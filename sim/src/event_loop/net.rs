@@ -42,8 +42,8 @@ impl World {
         backlog: u32,
     ) -> io::Result<SocketKey> {
         self.call(|core| {
-            let host = core.net_host(host);
-            let id = core.net().tcp_socket(host);
+            let owner = core.net_host(host);
+            let id = core.net().tcp_socket(owner);
             let listening = core.with_net(|net, now, _| {
                 // As tokio's listeners do.
                 net.set_reuse_addr(id, true)?;
@@ -57,18 +57,18 @@ impl World {
             let port = core.net().local_addr(id).map_or(0, |addr| addr.port());
             core.trace
                 .event(core.now, Kind::Listen, current_serial(), u64::from(port));
-            Ok(key(core.sockets.insert(id)))
+            Ok(key(core.sockets.insert(id, host)))
         })
     }
 
     pub(crate) fn tcp_connect(&self, host: u32, addr: SocketAddr) -> io::Result<SocketKey> {
         self.call(|core| {
-            let host = core.net_host(host);
-            let id = core.net().tcp_socket(host);
+            let owner = core.net_host(host);
+            let id = core.net().tcp_socket(owner);
             core.trace
                 .event(core.now, Kind::Connect, current_serial(), id.serial());
             match core.with_net(|net, now, decide| net.connect(now, id, addr, decide)) {
-                Ok(()) | Err(NetError::InProgress) => Ok(key(core.sockets.insert(id))),
+                Ok(()) | Err(NetError::InProgress) => Ok(key(core.sockets.insert(id, host))),
                 Err(error) => {
                     let _ = core.with_net(|net, now, decide| net.close(now, id, decide));
                     Err(error.into())
@@ -96,6 +96,7 @@ impl World {
 
     pub(crate) fn poll_accept(
         &self,
+        host: u32,
         socket: SocketKey,
         waker: &Waker,
     ) -> Poll<io::Result<(SocketKey, SocketAddr)>> {
@@ -103,7 +104,7 @@ impl World {
             let (accepted, peer) = core.with_net(|net, now, decide| net.accept(now, id, decide))?;
             core.trace
                 .event(core.now, Kind::Accept, current_serial(), accepted.serial());
-            Ok((key(core.sockets.insert(accepted)), peer))
+            Ok((key(core.sockets.insert(accepted, host)), peer))
         })
     }
 

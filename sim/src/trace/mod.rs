@@ -39,6 +39,8 @@ pub(crate) enum Kind {
     End = 21,
     Block = 22,
     Slow = 23,
+    Call = 24,
+    Turn = 25,
 }
 
 impl Kind {
@@ -67,6 +69,8 @@ impl Kind {
             Self::End => "end",
             Self::Block => "block",
             Self::Slow => "slow",
+            Self::Call => "call",
+            Self::Turn => "turn",
         }
     }
 

@@ -6,17 +6,18 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
-use event_loop::backend::{Polled, Runnable, TaskMeta, current_task, expect_worlds};
+use event_loop::backend::{Polled, Runnable, ScheduledCall, TaskMeta, current_task, expect_worlds};
 use event_loop::{EventLoop, TaskId};
 use net_sim::{LinkConfig, Net};
-use virtual_time::{Instant, Timers};
+use virtual_time::{HostClock, Instant, TimerKey, Timers};
 
 use super::choices::{Choices, Domain};
 use super::decider::Decider;
 use super::inbox::Inbox;
+use super::iterations::{Alarm, Iterations};
 use super::properties::Properties;
-use super::ready::{Fifo, FifoByHost, Held, Ready, ReadyQueue, Shuffled, Strategy};
-use super::recording::Recording;
+use super::ready::{Ready, ReadyQueue, Strategy};
+use super::recording::{Recording, Woken};
 use super::slow::{PollsTimed, SlowPoll};
 use super::sockets::Sockets;
 use super::tasks::{Extras, Origin, TaskTable};
@@ -38,14 +39,17 @@ const POLL_COSTS: [Duration; 4] = [
 /// How entries name what no task decides; no task is called so.
 pub(super) const WORLD: &str = "world";
 
-const MILLISECOND: u64 = 1_000_000;
+pub(super) const MILLISECOND: u64 = 1_000_000;
 
 pub(crate) struct Core {
     pub(crate) now: Instant,
     /// Nothing is due before this; something may be later.
     pub(super) next_due: Instant,
     pub(crate) timers: Timers<Waker>,
-    ready: Strategy,
+    ready: Strategy<Ready>,
+    /// In profiles whose loops run in iterations; then the timers and all that is ready are in
+    /// here.
+    pub(crate) iterations: Option<Box<Iterations>>,
     pub(crate) tasks: TaskTable,
     /// Made when somebody first asks for it.
     pub(super) net: Option<Box<Net>>,
@@ -63,6 +67,8 @@ pub(crate) struct Core {
     root_queued: bool,
     pub(super) limits: Limits,
     rounds_timers: bool,
+    /// What the hosts read, where that is not the world's time.
+    clock: Option<HostClock>,
     pub(super) poll_cost: Duration,
     pub(super) polls: u64,
     /// How many polls there had been when time passed last.
@@ -102,6 +108,8 @@ pub(crate) struct Host {
 pub(crate) enum Step {
     Poll(Runnable),
     Root,
+    /// A callback of a host.
+    Call(u32, ScheduledCall),
     /// A task that was aborted.
     Drop(Runnable),
     /// What a task that has ended leaves, to be dropped: it has the wakers of whoever waited for
@@ -111,6 +119,8 @@ pub(crate) enum Step {
     Slow(Box<SlowPoll>),
     /// The wakers that were put into the buffer.
     Wake,
+    /// The loop that the world is driven for has stopped.
+    Done,
     /// A verdict has fallen.
     End,
 }
@@ -118,22 +128,16 @@ pub(crate) enum Step {
 impl Core {
     pub(crate) fn new(config: &Config, plan: Plan) -> Self {
         let seed = plan.seed;
-        let (mut choices, ready) = match plan.source {
-            Source::Plain => (
-                Choices::plain(seed, plan.record),
-                Strategy::Fifo(Fifo::default()),
-            ),
-            Source::Seeded => {
-                let random = match config.profile {
-                    Profile::TokioCt => Strategy::FifoByHost(FifoByHost::default()),
-                    Profile::TokioMt | Profile::Exact => Strategy::Shuffled(Shuffled::default()),
-                };
-                (Choices::seeded(seed, plan.record), random)
-            }
-            Source::Replayed(entries) => (
-                Choices::replayed(seed, entries),
-                Strategy::Held(Held::default()),
-            ),
+        let ready = Strategy::of(&plan.source, config.profile);
+        let iterations = config.profile.iterates().then(|| {
+            let order = Strategy::of(&plan.source, config.profile);
+            let libuv = config.profile == Profile::Uvloop;
+            Box::new(Iterations::new(libuv, config.loop_clock(), order))
+        });
+        let mut choices = match plan.source {
+            Source::Plain => Choices::plain(seed, plan.record),
+            Source::Seeded => Choices::seeded(seed, plan.record),
+            Source::Replayed(entries) => Choices::replayed(seed, entries),
         };
         let mut trace = Trace::new(plan.record);
         let mut poll_cost = Duration::ZERO;
@@ -149,6 +153,7 @@ impl Core {
             next_due: Instant::END,
             timers: Timers::new(),
             ready,
+            iterations,
             tasks: TaskTable::default(),
             net: None,
             link: config.link.clone(),
@@ -163,6 +168,7 @@ impl Core {
             root_queued: false,
             limits,
             rounds_timers: config.profile.rounds_timers(),
+            clock: config.machine_clock(),
             poll_cost,
             polls: 0,
             polls_before: 0,
@@ -211,6 +217,9 @@ impl Core {
             if let Some(ready) = self.ready.pick(|n| choices.pick(n)) {
                 return self.take(ready);
             }
+            if let Some(step) = self.iterate(wakes) {
+                return step;
+            }
             if inbox.has_any() {
                 // Nothing to wake: the driver reads the inbox between two steps.
                 return Step::Wake;
@@ -230,9 +239,16 @@ impl Core {
             },
         };
         self.trace.event(self.now, Kind::Wake, meta.id.serial(), 0);
+        if let Some(recording) = &mut self.recording {
+            recording.ready(meta.id.serial());
+        }
+        if self.iterations.is_some() {
+            return self.enqueue_ready(meta.host, ready);
+        }
         let mut hold = 0;
         if let Some(recording) = &mut self.recording {
-            hold = recording.woken(meta.id.serial(), &self.choices, self.trace.names());
+            let task = Woken::Task(meta.id.serial());
+            hold = recording.woken(task, &self.choices, self.trace.names());
         }
         self.ready.push(ready, meta.host, hold);
     }
@@ -262,8 +278,12 @@ impl Core {
         TaskMeta { id, site, host }
     }
 
-    /// Arms a timer; where the profile says so, at the next millisecond.
-    pub(crate) fn set_timer(&mut self, deadline: Instant, waker: Waker) -> virtual_time::TimerKey {
+    /// Arms a timer of a host; where the profile says so, at the next millisecond.
+    pub(crate) fn set_timer(&mut self, host: u32, deadline: Instant, waker: Waker) -> TimerKey {
+        let deadline = match &self.clock {
+            Some(clock) if self.iterations.is_none() => clock.world_deadline(deadline),
+            _ => deadline,
+        };
         let mut nanos = deadline.as_nanos();
         if self.rounds_timers {
             nanos = nanos
@@ -273,8 +293,29 @@ impl Core {
         let deadline = Instant::from_nanos(nanos);
         self.trace
             .event(self.now, Kind::TimerSet, current_serial(), nanos);
+        if self.iterations.is_some() {
+            return self.arm(host, deadline, Alarm::Wake(waker));
+        }
         self.expect(deadline);
         self.timers.insert(deadline, waker)
+    }
+
+    /// The waker of a timer that has not fired yet.
+    #[inline]
+    pub(crate) fn timer_waker(&mut self, host: u32, key: TimerKey) -> Option<&mut Waker> {
+        match &mut self.iterations {
+            None => self.timers.get_mut(key),
+            Some(iterations) => iterations.timer_waker(host, key),
+        }
+    }
+
+    /// Takes a timer out that has not fired yet, to be dropped with the core closed.
+    #[inline]
+    pub(crate) fn cancel_timer(&mut self, host: u32, key: TimerKey) -> Option<Alarm> {
+        match &mut self.iterations {
+            None => self.timers.cancel(key).map(Alarm::Wake),
+            Some(iterations) => iterations.cancel(host, key),
+        }
     }
 
     /// Lets a call on the network happen, and sees to what follows from it.
@@ -391,12 +432,33 @@ impl Core {
     }
 
     pub(crate) fn strategy(&self) -> &'static str {
-        self.ready.name()
+        match &self.iterations {
+            Some(iterations) => iterations.strategy(),
+            None => self.ready.name(),
+        }
     }
 
-    /// Takes whatever is queued, for the end of the world.
-    pub(crate) fn pop_any(&mut self) -> Option<Ready> {
-        self.ready.pick(|_| 0)
+    /// Takes the tasks that are queued, for the end of the world.
+    pub(crate) fn take_queued(&mut self) -> Vec<Runnable> {
+        let ready = std::iter::from_fn(|| self.ready.pick(|_| 0));
+        let mut tasks: Vec<_> = ready.filter_map(Ready::into_task).collect();
+        if let Some(iterations) = &mut self.iterations {
+            tasks.extend(iterations.take_tasks());
+        }
+        tasks
+    }
+
+    /// The root is ready. True if that ends the run; else the loop it belongs to is to stop, and
+    /// what the root leaves is dropped by the caller.
+    pub(crate) fn root_ready(&mut self) -> (bool, Option<Box<Extras>>) {
+        if self.iterations.is_none() {
+            return (true, None);
+        }
+        let Some(meta) = self.root.take() else {
+            return (true, None);
+        };
+        self.stop_loop(meta.host);
+        (false, self.finish(meta.id))
     }
 
     /// The task, as reports name it.
@@ -417,7 +479,7 @@ impl Core {
         }
     }
 
-    fn take(&mut self, ready: Ready) -> Step {
+    pub(super) fn take(&mut self, ready: Ready) -> Step {
         let meta = match &ready {
             Ready::Task(runnable) => *runnable.meta(),
             Ready::Root => {
@@ -431,8 +493,11 @@ impl Core {
         };
         let serial = meta.id.serial();
         if let Some(recording) = &mut self.recording {
-            let names = self.trace.names();
-            recording.picked(serial, self.now, &mut self.choices, names);
+            if self.iterations.is_none() {
+                let names = self.trace.names();
+                recording.picked(Woken::Task(serial), &mut self.choices, names);
+            }
+            recording.polled(serial, self.now);
         }
         if self.tasks.is_aborted(meta.id) {
             self.trace.event(self.now, Kind::Abort, serial, 0);

@@ -50,7 +50,10 @@ impl World {
         let wakers = self.core(|core| {
             let mut wakers = core.sockets.take_wakers();
             wakers.extend(core.timers.drain().map(|(_, _, waker)| waker));
-            wakers
+            (
+                wakers,
+                core.iterations.as_mut().map(|loops| loops.take_rest()),
+            )
         });
         self.guarded(|| drop(wakers));
         for host in 0..loops.len() {
@@ -90,10 +93,9 @@ impl World {
     fn drop_tasks(&self, entered: &mut Entered) {
         self.refuse();
         let live = self.core(|core| {
-            while let Some(ready) = core.pop_any() {
-                if let (Ready::Task(runnable), Some(late)) = (ready, &mut core.late) {
-                    late.push(runnable);
-                }
+            let queued = core.take_queued();
+            if let Some(late) = &mut core.late {
+                late.extend(queued);
             }
             core.tasks.in_creation_order()
         });

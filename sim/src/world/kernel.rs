@@ -1,6 +1,5 @@
 //! What libc's clocks and entropy say inside the world.
 
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use interpose::{ClockId, Kernel};
@@ -18,7 +17,7 @@ const UPTIME: Duration = Duration::from_hours(24 * 10);
 
 impl Kernel for World {
     fn now(&self, clock: ClockId) -> Duration {
-        let now = Duration::from_nanos(self.now.load(Ordering::Relaxed));
+        let now = Duration::from_nanos(self.machine_now().as_nanos());
         match clock {
             ClockId::Realtime => WALL_EPOCH + now,
             ClockId::Monotonic | ClockId::Boottime | ClockId::ProcessCpu | ClockId::ThreadCpu => {

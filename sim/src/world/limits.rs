@@ -46,7 +46,7 @@ impl Core {
         let patience = limits.patience();
         let at_once = self.polls - self.polls_before;
         if at_once > patience {
-            if self.next_event().is_some() {
+            if self.time_will_tell() {
                 self.now += TOLL;
                 // Time passes, so no limit comes nearer but that of time; the next poll pays too.
                 self.polls_before = self.polls - patience;
@@ -118,8 +118,20 @@ impl Core {
         }
     }
 
+    /// Whether somebody waits for time to pass.
+    fn time_will_tell(&mut self) -> bool {
+        if self.next_event().is_some() {
+            return true;
+        }
+        let iterations = self.iterations.as_ref();
+        iterations.is_some_and(|iterations| iterations.waits_for_time(self.now))
+    }
+
     fn next_event(&mut self) -> Option<Instant> {
-        let timer = self.timers.next_deadline();
+        let timer = match &self.iterations {
+            None => self.timers.next_deadline(),
+            Some(iterations) => iterations.next_alarm(),
+        };
         let arrival = self.next_arrival();
         match (timer, arrival) {
             (Some(timer), Some(arrival)) => Some(timer.min(arrival)),
@@ -142,15 +154,21 @@ impl Core {
             while let Some((_, _, waker)) = self.timers.pop_due(self.now) {
                 wakes.push(waker);
             }
+            self.rouse_due();
             self.next_due = self.next_event().unwrap_or(Instant::END);
         } else {
             self.collect_sockets(wakes);
+            self.rouse_due();
         }
     }
 
     fn collect_sockets(&mut self, wakes: &mut Vec<Waker>) {
         if let Some(net) = &mut self.net {
-            self.sockets.collect(net, wakes);
+            let iterations = &mut self.iterations;
+            self.sockets.collect(net, |host, waker| match iterations {
+                None => wakes.push(waker),
+                Some(iterations) => iterations.arrived(host, waker),
+            });
         }
     }
 

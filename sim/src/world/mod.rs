@@ -13,6 +13,7 @@ mod draws;
 mod ending;
 pub(crate) mod entry;
 mod inbox;
+pub(crate) mod iterations;
 pub(crate) mod kernel;
 mod limits;
 pub(crate) mod properties;
@@ -38,6 +39,7 @@ use event_loop::backend::{
 };
 use event_loop::{EventLoop, TaskId};
 use interpose::{Baton, BatonError};
+use virtual_time::HostClock;
 
 use self::core::{Core, Host, Step};
 pub(crate) use self::ending::Remains;
@@ -64,6 +66,9 @@ pub(crate) struct World {
     recording: bool,
     profile: crate::Profile,
     slow_callback: Option<Duration>,
+    /// What the hosts and their loops read, where that is not the world's time.
+    machine_clock: Option<HostClock>,
+    loop_clock: Option<HostClock>,
     /// In a run that is recorded: where the task that is being polled was spawned.
     polled: Mutex<Option<&'static Location<'static>>>,
     /// The account of a run that has failed and is being looked into, should that never end.
@@ -97,6 +102,8 @@ impl World {
             recording,
             profile: config.profile,
             slow_callback: config.slow_callback,
+            machine_clock: config.machine_clock(),
+            loop_clock: config.coarse_loop_clock(),
             polled: Mutex::new(None),
             failed: Mutex::default(),
         })
@@ -294,6 +301,7 @@ impl World {
         let root_meta = self.core(|core| {
             let meta = core.admit(host, Some(name), site);
             core.root = Some(meta);
+            core.begin_run(host);
             core.wake_root();
             meta
         });
@@ -316,6 +324,7 @@ impl World {
             self.diagnose(&mut root, entered);
         }
         let left = self.core(|core| {
+            core.end_run();
             let meta = core.root.take()?;
             core.finish(meta.id)
         });
@@ -347,6 +356,23 @@ impl World {
 
     fn set_now(&self, now: virtual_time::Instant) {
         self.now.store(now.as_nanos(), Ordering::Relaxed);
+    }
+
+    /// What the clocks of the hosts read.
+    pub(crate) fn machine_now(&self) -> virtual_time::Instant {
+        let now = self.now();
+        self.machine_clock
+            .as_ref()
+            .map_or(now, |clock| clock.monotonic(now))
+    }
+
+    /// What the clocks of the loops read.
+    #[inline]
+    pub(crate) fn loop_now(&self) -> virtual_time::Instant {
+        let now = self.now();
+        self.loop_clock
+            .as_ref()
+            .map_or(now, |clock| clock.monotonic(now))
     }
 
     /// A panic of the test's body, or of a destructor, ends the run.
@@ -414,11 +440,22 @@ impl World {
                         Ok(Poll::Pending) => {}
                         Ok(Poll::Ready(())) => {
                             self.tell_last_if_slow();
-                            self.tell_intrusion();
-                            return Drive::Done;
+                            let (over, left) = self.core(Core::root_ready);
+                            drop(left);
+                            if over {
+                                self.tell_intrusion();
+                                return Drive::Done;
+                            }
                         }
                         Err(payload) => return Drive::Panicked(payload, root.meta),
                     }
+                }
+                Step::Call(host, call) => {
+                    entered.host(self, host);
+                    if self.recording {
+                        self.note_polled(call.site());
+                    }
+                    call.run();
                 }
                 Step::Drop(runnable) => {
                     let meta = *runnable.meta();
@@ -432,6 +469,10 @@ impl World {
                     self.tell_slow(&slow);
                 }
                 Step::Wake => wakes.drain(..).for_each(Waker::wake),
+                Step::Done => {
+                    self.tell_intrusion();
+                    return Drive::Done;
+                }
                 Step::End => return Drive::Verdict,
             }
         }

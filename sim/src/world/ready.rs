@@ -1,11 +1,16 @@
 //! The ready queue: what was woken and not yet polled, and the order it is picked in.
 //!
+//! A queue is of [`Ready`] or, where the order within a host is fixed, of whose turn it is.
+//!
 //! An order is recorded as *holds*: how often a wake was passed over by a later one. First woken,
 //! first picked has none, so the plain order is the empty list.
 
 use std::collections::VecDeque;
 
 use event_loop::backend::Runnable;
+
+use crate::Profile;
+use crate::run::plan::Source;
 
 /// Something that can run.
 #[derive(Debug)]
@@ -27,28 +32,36 @@ impl Ready {
 
 /// What a strategy needs: wakes come in by [`push`](Self::push), and go out in the strategy's
 /// order. Picking is O(1) or O(log n) in what is queued.
-pub(crate) trait ReadyQueue {
+pub(crate) trait ReadyQueue<T> {
     /// A wake. `host` is whose, for strategies that keep a host's order; `hold` how often it is to
     /// be passed over, for the one that repeats a recorded order.
-    fn push(&mut self, ready: Ready, host: u32, hold: u32);
+    fn push(&mut self, ready: T, host: u32, hold: u32);
     /// The next to run. `draw(n)` is the strategy's source of decisions, uniform in `0..n`.
-    fn pick(&mut self, draw: impl FnOnce(u64) -> u64) -> Option<Ready>;
+    fn pick(&mut self, draw: impl FnOnce(u64) -> u64) -> Option<T>;
     /// How many are queued.
     fn len(&self) -> usize;
 }
 
 /// First woken, first picked.
-#[derive(Debug, Default)]
-pub(crate) struct Fifo {
-    queue: VecDeque<Ready>,
+#[derive(Debug)]
+pub(crate) struct Fifo<T> {
+    queue: VecDeque<T>,
 }
 
-impl ReadyQueue for Fifo {
-    fn push(&mut self, ready: Ready, _host: u32, _hold: u32) {
+impl<T> Fifo<T> {
+    const fn new() -> Self {
+        Self {
+            queue: VecDeque::new(),
+        }
+    }
+}
+
+impl<T> ReadyQueue<T> for Fifo<T> {
+    fn push(&mut self, ready: T, _host: u32, _hold: u32) {
         self.queue.push_back(ready);
     }
 
-    fn pick(&mut self, _draw: impl FnOnce(u64) -> u64) -> Option<Ready> {
+    fn pick(&mut self, _draw: impl FnOnce(u64) -> u64) -> Option<T> {
         let picked = self.queue.pop_front()?;
         if worth_shrinking(self.queue.len(), self.queue.capacity()) {
             self.queue.shrink_to(self.queue.len() * 2);
@@ -62,17 +75,17 @@ impl ReadyQueue for Fifo {
 }
 
 /// Any, with equal chance.
-#[derive(Debug, Default)]
-pub(crate) struct Shuffled {
-    queue: Vec<Ready>,
+#[derive(Debug)]
+pub(crate) struct Shuffled<T> {
+    queue: Vec<T>,
 }
 
-impl ReadyQueue for Shuffled {
-    fn push(&mut self, ready: Ready, _host: u32, _hold: u32) {
+impl<T> ReadyQueue<T> for Shuffled<T> {
+    fn push(&mut self, ready: T, _host: u32, _hold: u32) {
         self.queue.push(ready);
     }
 
-    fn pick(&mut self, draw: impl FnOnce(u64) -> u64) -> Option<Ready> {
+    fn pick(&mut self, draw: impl FnOnce(u64) -> u64) -> Option<T> {
         let index = match self.queue.len() {
             0 => return None,
             1 => 0,
@@ -91,19 +104,19 @@ impl ReadyQueue for Shuffled {
 }
 
 /// Any host with equal chance, and of that host the first woken.
-#[derive(Debug, Default)]
-pub(crate) struct FifoByHost {
-    hosts: Vec<Fifo>,
+#[derive(Debug)]
+pub(crate) struct FifoByHost<T> {
+    hosts: Vec<Fifo<T>>,
     /// The hosts that have something queued.
     busy: Vec<u32>,
     len: usize,
 }
 
-impl ReadyQueue for FifoByHost {
-    fn push(&mut self, ready: Ready, host: u32, hold: u32) {
+impl<T> ReadyQueue<T> for FifoByHost<T> {
+    fn push(&mut self, ready: T, host: u32, hold: u32) {
         let index = host as usize;
         if index >= self.hosts.len() {
-            self.hosts.resize_with(index + 1, Fifo::default);
+            self.hosts.resize_with(index + 1, Fifo::new);
         }
         if self.hosts[index].len() == 0 {
             self.busy.push(host);
@@ -112,7 +125,7 @@ impl ReadyQueue for FifoByHost {
         self.len += 1;
     }
 
-    fn pick(&mut self, draw: impl FnOnce(u64) -> u64) -> Option<Ready> {
+    fn pick(&mut self, draw: impl FnOnce(u64) -> u64) -> Option<T> {
         let index = match self.busy.len() {
             0 => return None,
             1 => 0,
@@ -134,17 +147,17 @@ impl ReadyQueue for FifoByHost {
 
 /// First woken, first picked, but a wake with holds is passed over that often: the order of a
 /// recorded run.
-#[derive(Debug, Default)]
-pub(crate) struct Held {
-    queue: VecDeque<(Ready, u32)>,
+#[derive(Debug)]
+pub(crate) struct Held<T> {
+    queue: VecDeque<(T, u32)>,
 }
 
-impl ReadyQueue for Held {
-    fn push(&mut self, ready: Ready, _host: u32, hold: u32) {
+impl<T> ReadyQueue<T> for Held<T> {
+    fn push(&mut self, ready: T, _host: u32, hold: u32) {
         self.queue.push_back((ready, hold));
     }
 
-    fn pick(&mut self, _draw: impl FnOnce(u64) -> u64) -> Option<Ready> {
+    fn pick(&mut self, _draw: impl FnOnce(u64) -> u64) -> Option<T> {
         // Where every wake is to be passed over there is nobody to pass it: the entries are of
         // another program, and the first goes on.
         let index = self
@@ -165,16 +178,16 @@ impl ReadyQueue for Held {
 
 /// The strategies of this crate behind one type, chosen once a run.
 #[derive(Debug)]
-pub(crate) enum Strategy {
-    Fifo(Fifo),
-    Shuffled(Shuffled),
-    FifoByHost(FifoByHost),
-    Held(Held),
+pub(crate) enum Strategy<T> {
+    Fifo(Fifo<T>),
+    Shuffled(Shuffled<T>),
+    FifoByHost(FifoByHost<T>),
+    Held(Held<T>),
 }
 
-impl ReadyQueue for Strategy {
+impl<T> ReadyQueue<T> for Strategy<T> {
     #[inline]
-    fn push(&mut self, ready: Ready, host: u32, hold: u32) {
+    fn push(&mut self, ready: T, host: u32, hold: u32) {
         match self {
             Self::Fifo(queue) => queue.push(ready, host, hold),
             Self::Shuffled(queue) => queue.push(ready, host, hold),
@@ -184,7 +197,7 @@ impl ReadyQueue for Strategy {
     }
 
     #[inline]
-    fn pick(&mut self, draw: impl FnOnce(u64) -> u64) -> Option<Ready> {
+    fn pick(&mut self, draw: impl FnOnce(u64) -> u64) -> Option<T> {
         match self {
             Self::Fifo(queue) => queue.pick(draw),
             Self::Shuffled(queue) => queue.pick(draw),
@@ -203,7 +216,25 @@ impl ReadyQueue for Strategy {
     }
 }
 
-impl Strategy {
+impl<T> Strategy<T> {
+    /// The order that the profile and the run's source of choices ask for.
+    pub(crate) fn of(source: &Source, profile: Profile) -> Self {
+        match source {
+            Source::Plain => Self::Fifo(Fifo::new()),
+            Source::Seeded if profile.shuffles_tasks() => {
+                Self::Shuffled(Shuffled { queue: Vec::new() })
+            }
+            Source::Seeded => Self::FifoByHost(FifoByHost {
+                hosts: Vec::new(),
+                busy: Vec::new(),
+                len: 0,
+            }),
+            Source::Replayed(_) => Self::Held(Held {
+                queue: VecDeque::new(),
+            }),
+        }
+    }
+
     /// Its name in reports.
     pub(crate) const fn name(&self) -> &'static str {
         match self {

@@ -1,6 +1,7 @@
 //! What is kept of a run only when it is run to be understood: names, holds, who waits on what.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::Location;
 
 use virtual_time::Instant;
@@ -16,19 +17,36 @@ use crate::trace::{Names, TaskName};
 pub(crate) struct Recording {
     /// How many tasks would bear each text, were there no numbers.
     texts: BTreeMap<String, u64>,
-    /// How often each task was woken.
-    wakes: BTreeMap<u64, u64>,
-    /// What is queued, by the order of its wakes: task, and how often it was passed over.
-    queued: BTreeMap<u64, (u64, u32)>,
+    /// How many wakes each had.
+    wakes: BTreeMap<Woken, u64>,
+    /// What is queued, by the order of the wakes.
+    queued: BTreeMap<u64, Passed>,
     /// The reverse of `queued`.
-    sequence_of: BTreeMap<u64, u64>,
+    sequences: BTreeSet<(Woken, u64)>,
     sequence: u64,
     /// When each task was last polled, and what it said it waits for.
     waits: BTreeMap<u64, (Instant, Option<Wait>)>,
+    /// The tasks that are queued.
+    ready: BTreeSet<u64>,
     /// The task that was picked, until time passes.
     running: Option<u64>,
     /// Who waited on what when the run was stuck.
     pub(crate) table: Option<Table>,
+}
+
+/// Whose wakes are counted: a task's, or, where a host's order is fixed, the host's.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum Woken {
+    Task(u64),
+    Host(u32),
+}
+
+/// A wake in the queue, and how often it was passed over.
+#[derive(Debug)]
+struct Passed {
+    who: Woken,
+    wake: u64,
+    times: u32,
 }
 
 impl Recording {
@@ -78,61 +96,59 @@ impl Recording {
         );
     }
 
-    /// A task was woken; returns how often this wake is to be passed over.
+    /// A task can run.
+    pub(crate) fn ready(&mut self, serial: u64) {
+        self.ready.insert(serial);
+    }
+
+    /// A wake; returns how often it is to be passed over.
     pub(crate) fn woken(
         &mut self,
-        serial: u64,
+        who: Woken,
         choices: &Choices,
         names: Option<&mut Names>,
     ) -> u32 {
-        let wake = self.wakes.entry(serial).or_insert(0);
+        let wake = self.wakes.entry(who).or_insert(0);
         *wake += 1;
+        let wake = *wake;
         self.sequence += 1;
-        self.queued.insert(self.sequence, (serial, 0));
-        self.sequence_of.insert(serial, self.sequence);
-        match names.and_then(|names| names.tasks.get(&serial)) {
-            Some(name) => choices.listed_hold(&name.text, *wake),
+        let times = 0;
+        self.queued
+            .insert(self.sequence, Passed { who, wake, times });
+        self.sequences.insert((who, self.sequence));
+        match names.and_then(|names| who.name(names)) {
+            Some(name) => choices.listed_hold(&name, wake),
             None => 0,
         }
     }
 
-    /// A task was picked: all that were woken before it were passed over.
-    pub(crate) fn picked(
-        &mut self,
-        serial: u64,
-        now: Instant,
-        choices: &mut Choices,
-        names: Option<&mut Names>,
-    ) {
+    /// The first wake of `who` was picked: all that came before it were passed over.
+    pub(crate) fn picked(&mut self, who: Woken, choices: &mut Choices, names: Option<&mut Names>) {
+        let first = self.sequences.range((who, 0)..).next().copied();
+        let Some((_, sequence)) = first.filter(|(first, _)| *first == who) else {
+            return;
+        };
+        self.sequences.remove(&(who, sequence));
+        for (_, passed) in self.queued.range_mut(..sequence) {
+            passed.times += 1;
+        }
+        if let (Some(passed), Some(names)) = (self.queued.remove(&sequence), names) {
+            passed.record(choices, names);
+        }
+    }
+
+    /// A task is about to be polled.
+    pub(crate) fn polled(&mut self, serial: u64, now: Instant) {
         self.waits.insert(serial, (now, None));
+        self.ready.remove(&serial);
         self.running = Some(serial);
-        let Some(sequence) = self.sequence_of.remove(&serial) else {
-            return;
-        };
-        for (_, passed) in self.queued.range_mut(..sequence).map(|(_, entry)| entry) {
-            *passed += 1;
-        }
-        let Some((_, passed)) = self.queued.remove(&sequence) else {
-            return;
-        };
-        if passed == 0 {
-            return;
-        }
-        let wake = self.wakes.get(&serial).copied().unwrap_or(0);
-        if let Some(name) = names.and_then(|names| names.tasks.get(&serial)) {
-            choices.hold(&name.text, wake, passed);
-        }
     }
 
     /// The run is over: what is still queued was passed over to the end.
     pub(crate) fn over(&mut self, choices: &mut Choices, names: Option<&mut Names>) {
         let Some(names) = names else { return };
-        for (serial, passed) in std::mem::take(&mut self.queued).into_values() {
-            if let (Some(name), Some(&wake)) = (names.tasks.get(&serial), self.wakes.get(&serial))
-                && passed > 0
-            {
-                choices.hold(&name.text, wake, passed);
-            }
+        for passed in std::mem::take(&mut self.queued).into_values() {
+            passed.record(choices, names);
         }
     }
 
@@ -143,7 +159,7 @@ impl Recording {
 
     pub(crate) fn finished(&mut self, serial: u64) {
         self.waits.remove(&serial);
-        self.wakes.remove(&serial);
+        self.wakes.remove(&Woken::Task(serial));
     }
 
     /// The task says what it is about to wait for.
@@ -155,7 +171,7 @@ impl Recording {
 
     /// Where a live task stands.
     pub(crate) fn standing(&self, serial: u64) -> Standing {
-        if self.running == Some(serial) || self.sequence_of.contains_key(&serial) {
+        if self.running == Some(serial) || self.ready.contains(&serial) {
             return match self.waits.contains_key(&serial) {
                 true => Standing::Ready,
                 false => Standing::New,
@@ -164,6 +180,26 @@ impl Recording {
         match self.waits.get(&serial) {
             None => Standing::New,
             Some((since, wait)) => Standing::Waits(*since, wait.clone()),
+        }
+    }
+}
+
+impl Woken {
+    /// How entries call it.
+    fn name(self, names: &Names) -> Option<Cow<'_, str>> {
+        match self {
+            Self::Task(serial) => Some(Cow::Borrowed(&*names.tasks.get(&serial)?.text)),
+            Self::Host(host) => Some(Cow::Owned(plain_name(names.hosts.get(host as usize)?))),
+        }
+    }
+}
+
+impl Passed {
+    fn record(self, choices: &mut Choices, names: &Names) {
+        if self.times > 0
+            && let Some(name) = self.who.name(names)
+        {
+            choices.hold(&name, self.wake, self.times);
         }
     }
 }

@@ -18,6 +18,7 @@ pub(crate) struct Sockets {
 #[derive(Debug)]
 struct Socket {
     id: SocketId,
+    host: u32,
     reader: Option<Waker>,
     writer: Option<Waker>,
 }
@@ -30,9 +31,10 @@ pub(crate) enum Interest {
 }
 
 impl Sockets {
-    pub(crate) fn insert(&mut self, id: SocketId) -> usize {
+    pub(crate) fn insert(&mut self, id: SocketId, host: u32) -> usize {
         let index = self.open.insert(Socket {
             id,
+            host,
             reader: None,
             writer: None,
         });
@@ -117,8 +119,8 @@ impl Sockets {
         self.dirty = true;
     }
 
-    /// Whoever waits for what has changed.
-    pub(crate) fn collect(&mut self, net: &mut Net, wakes: &mut Vec<Waker>) {
+    /// Whoever waits for what has changed, and on which host.
+    pub(crate) fn collect(&mut self, net: &mut Net, mut wake: impl FnMut(u32, Waker)) {
         self.dirty = false;
         while let Some((id, ready)) = net.pop_changed() {
             let index = self.by_slot.get(id.slot()).copied().flatten();
@@ -130,10 +132,18 @@ impl Sockets {
             }
             let ended = ready.error || ready.hung_up;
             if ready.readable || ready.read_closed || ended {
-                wakes.extend(socket.reader.take());
+                socket
+                    .reader
+                    .take()
+                    .into_iter()
+                    .for_each(|w| wake(socket.host, w));
             }
             if ready.writable || ended {
-                wakes.extend(socket.writer.take());
+                socket
+                    .writer
+                    .take()
+                    .into_iter()
+                    .for_each(|w| wake(socket.host, w));
             }
         }
     }
