@@ -157,6 +157,17 @@ async fn profile_tokio_ct_polls_in_order() {
     assert!(first_of_two_tasks_wins().await);
 }
 
+#[sim::test(seeds = 40, profile = "asyncio")]
+async fn profile_asyncio_polls_in_order() {
+    assert!(first_of_two_tasks_wins().await);
+}
+
+#[sim::test(seeds = 1, profile = "uvloop")]
+async fn profile_uvloop_rounds_to_the_nearest_millisecond(sim: Sim) {
+    sleep(NANOSECOND).await;
+    assert_eq!(sim.now().as_nanos(), 0);
+}
+
 #[sim::test(seeds = 40, profile = "tokio-mt")]
 #[should_panic(expected = "first_of_two_tasks_wins")]
 async fn profile_tokio_mt_polls_in_any_order() {
@@ -194,7 +205,7 @@ fn every_profile_has_a_name_in_the_attribute() {
     // Each of these has a test above: one more here wants one more there, and in the macro.
     assert_eq!(
         sim::Profile::ALL.map(sim::Profile::name),
-        ["tokio-mt", "tokio-ct", "exact"]
+        ["tokio-mt", "tokio-ct", "exact", "asyncio", "uvloop"]
     );
 }
 

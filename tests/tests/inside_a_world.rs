@@ -396,7 +396,7 @@ mod a_plain_program {
             runner.run(program()).unwrap().unwrap()
         });
         assert_eq!(expected[0], expected[1]);
-        for profile in [Profile::TokioMt, Profile::TokioCt, Profile::Exact] {
+        for profile in Profile::ALL {
             for seed in 0..SEEDS {
                 let out = value(&Config::new().profile(profile), seed, |_| program());
                 assert_eq!(out.unwrap(), expected[0], "{profile:?}, seed {seed}");

@@ -28,7 +28,7 @@ use proc_macro::TokenStream;
 /// | argument | value | default | meaning |
 /// |---|---|---|---|
 /// | `seeds` | an integer literal from 1 | `100` | how many runs the test has, the plain run included |
-/// | `profile` | `"tokio-mt"`, `"tokio-ct"` or `"exact"` | `"tokio-mt"` | which orders and clocks are legal: those of tokio's multi-thread runtime, those of its current-thread runtime, or any order on a clock exact to the nanosecond |
+/// | `profile` | `"tokio-mt"`, `"tokio-ct"`, `"exact"`, `"asyncio"` or `"uvloop"` | `"tokio-mt"` | which orders and clocks are legal: those of tokio's multi-thread runtime, those of its current-thread runtime, any order on a clock exact to the nanosecond, or those of Python's loops |
 /// | `time_limit` | a text such as `"250 ms"`, `"10 s"`, `"1 h 30 min"`, or an expression of type [`Duration`](std::time::Duration) | a virtual day | how much virtual time a run may take |
 /// | `stall_after` | as `time_limit` | off | after how much virtual time without progress the run has stalled: see `sim::Config::stall_after` |
 /// | `polls` | an integer literal from 1 | ten million | how many polls a run may take |

@@ -36,6 +36,14 @@ const POLL_COSTS: [Duration; 4] = [
     Duration::from_micros(5),
 ];
 
+/// The same where a callback takes as long as one of Python's does.
+const CALL_COSTS: [Duration; 4] = [
+    Duration::ZERO,
+    Duration::from_micros(50),
+    Duration::from_micros(100),
+    Duration::from_micros(250),
+];
+
 /// How entries name what no task decides; no task is called so.
 pub(super) const WORLD: &str = "world";
 
@@ -142,10 +150,15 @@ impl Core {
         let mut trace = Trace::new(plan.record);
         let mut poll_cost = Duration::ZERO;
         if config.profile != Profile::Exact {
-            let n = POLL_COSTS.len() as u64;
+            let costs = if iterations.is_some() {
+                CALL_COSTS
+            } else {
+                POLL_COSTS
+            };
+            let n = costs.len() as u64;
             let drawn = choices.choose(Domain::World, "world.poll_cost", n, world_site);
             trace.choice(Instant::BEGIN, 0, "world.poll_cost", drawn);
-            poll_cost = POLL_COSTS[drawn as usize];
+            poll_cost = costs[drawn as usize];
         }
         let limits = config.limits;
         Self {

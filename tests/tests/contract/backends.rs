@@ -76,6 +76,15 @@ impl Backend {
         }
     }
 
+    pub(crate) fn is_uvloop(self) -> bool {
+        self.profile() == Some(Profile::Uvloop)
+    }
+
+    /// Whether equal deadlines come in any order.
+    pub(crate) fn leaves_ties_open(self) -> bool {
+        self.profile() == Some(Profile::Asyncio) && !self.is_plain()
+    }
+
     pub(crate) fn is_simulated(self) -> bool {
         matches!(self, Self::Simulated { .. })
     }

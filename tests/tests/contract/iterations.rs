@@ -19,7 +19,14 @@ const HOUR: Duration = Duration::from_hours(1);
 
 clauses! {
     C4 {
-        due_timers_run_behind_what_is_ready_and_nothing_joins_the_batch: Everywhere,
+        due_timers_run_behind_what_is_ready_and_nothing_joins_the_batch: Only(
+            |backend| !backend.is_uvloop(),
+            "libuv runs its timers before the batch",
+        ),
+        due_timers_run_before_the_batch_and_add_to_it: Only(
+            Backend::is_uvloop,
+            "only libuv runs its timers before the batch",
+        ),
         while_anything_is_ready_nobody_waits_for_a_timer: Everywhere,
         a_chain_of_callbacks_starves_no_socket: Everywhere,
         a_cancelled_timer_is_nothing_to_wait_for: Simulated("production waits for ever"),
@@ -59,6 +66,22 @@ fn due_timers_run_behind_what_is_ready_and_nothing_joins_the_batch(backend: Back
     assert_eq!(log.take(), ["ready", "ready, too", "due before", "due"]);
     iterate(&ev);
     assert_eq!(log.take(), ["next, ready", "next, due"]);
+}
+
+fn due_timers_run_before_the_batch_and_add_to_it(backend: Backend) {
+    let ev = backend.make();
+    let log = Log::new();
+    let (here, noted) = (ev.clone(), log.clone());
+    ev.call_later(TICK, move || {
+        noted.note("due");
+        here.call_soon(noted.noting("added")).unwrap();
+        here.stop();
+    })
+    .unwrap();
+    ev.call_later(TICK, log.noting("due, too")).unwrap();
+    ev.run_forever().unwrap();
+    // One iteration, for `stop` is a call of the batch as well.
+    assert_eq!(log.take(), ["due", "due, too", "added"]);
 }
 
 fn while_anything_is_ready_nobody_waits_for_a_timer(backend: Backend) {
@@ -122,10 +145,14 @@ fn what_has_arrived_comes_before_the_timers_of_its_instant(backend: Backend) {
         let reads = server.run(|ev| async move {
             let listener = TcpListener::bind("0.0.0.0:80").await.unwrap();
             let (mut stream, _) = listener.accept().await.unwrap();
-            ev.call_at(at(11), noted.noting(("timer", at(11)))).unwrap();
+            let waits = noted.clone();
+            let timer = ev.spawn(async move {
+                sleep_until(at(11)).await;
+                waits.note(("timer", Instant::now()));
+            });
             stream.read_u8().await.unwrap();
             noted.note(("arrival", Instant::now()));
-            sleep(TICK).await;
+            timer.await.unwrap();
         });
         let writes = client.spawn(async {
             sleep(TICK).await;
