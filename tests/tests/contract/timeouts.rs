@@ -30,7 +30,8 @@ clauses! {
         ),
         which_is_first_at_one_instant_is_a_choice: Only(
             |backend| {
-                backend.is_plain_run() && backend.profile() != Some(Profile::TokioCt)
+                let fixed = [Profile::TokioCt, Profile::Uvloop];
+                backend.is_plain_run() && backend.profile().is_some_and(|p| !fixed.contains(&p))
             },
             "the order is fixed, or not a seed's to choose",
         ),
