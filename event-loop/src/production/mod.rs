@@ -75,7 +75,7 @@ fn build(
         description: Description::new(name, "tokio", profile, workers),
         serials: AtomicU64::new(0),
         registry: Registry::new(),
-        locals: Locals::default(),
+        locals: Box::default(),
     });
     Ok(EventLoop::new(inner, config.settings))
 }
@@ -119,7 +119,7 @@ pub(crate) struct TokioLoop {
     /// How many tasks there ever were.
     serials: AtomicU64,
     registry: Registry,
-    locals: Locals,
+    locals: Box<Locals>,
 }
 
 impl TokioLoop {
