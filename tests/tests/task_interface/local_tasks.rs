@@ -404,6 +404,7 @@ fn a_local_panic_that_nobody_reads_goes_to_the_exception_handler() {
 
 // In a world it would be a foreign thread.
 #[test]
+#[expect(clippy::disallowed_methods, reason = "the loops are production's")]
 fn another_thread_may_wake_ask_and_abort() {
     on(Production, |backend| {
         let ev = backend.make();
