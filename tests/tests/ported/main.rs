@@ -40,7 +40,9 @@ macro_rules! behaviours {
 }
 
 mod broker;
+mod first_test;
 mod hyper_timer;
+mod my_service;
 mod porting;
 mod router;
 mod stage;

@@ -202,11 +202,25 @@ fn a_change_of_code_is_found() {
     assert_eq!(surplus(&beside), ["fn f() {}\n", "fn g() {}\n"]);
 }
 
+/// What stands in a file of its own here is the crate under test there.
+fn render_first_test() -> String {
+    let source = include_str!("first_test.rs");
+    let (_, body) = source
+        .split_once("use super::my_service;\n\n")
+        .expect("it begins so");
+    format!("\n```rust,ignore\n{body}```\n\n")
+}
+
 #[test]
 fn the_page_shows_the_differences() {
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/PORTING.md");
     let text = read(&page);
-    let updated = [("diff", render_ports()), ("bugs", render_bugs())]
+    let parts = [
+        ("first test", render_first_test()),
+        ("diff", render_ports()),
+        ("bugs", render_bugs()),
+    ];
+    let updated = parts
         .into_iter()
         .fold(text.clone(), |text, (what, rendered)| {
             let (begin, end) = (
