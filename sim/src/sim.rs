@@ -76,6 +76,7 @@ impl Sim {
     }
 
     /// The two directions between two hosts, to be configured.
+    #[must_use = "a link does nothing until something is said of it"]
     pub fn link(&self, a: &Host, b: &Host) -> Link<'_> {
         Link {
             sim: self,
@@ -214,7 +215,6 @@ impl fmt::Debug for Host {
 
 /// The two directions between two hosts.
 #[derive(Debug)]
-#[must_use = "a link does nothing until something is said of it"]
 pub struct Link<'a> {
     sim: &'a Sim,
     ends: [u32; 2],
