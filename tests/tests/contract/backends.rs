@@ -89,6 +89,11 @@ impl Backend {
         matches!(self, Self::Simulated { .. })
     }
 
+    /// Whether callbacks and the steps of tasks share one queue.
+    pub(crate) fn has_one_queue(self) -> bool {
+        matches!(self.profile(), Some(Profile::Asyncio | Profile::Uvloop))
+    }
+
     /// Whether no choice of its run is but the one that production would most likely make.
     pub(crate) fn is_plain_run(self) -> bool {
         matches!(self, Self::Simulated { seed: 0, .. })

@@ -9,9 +9,9 @@ use event_loop::{EventLoop, LoopError, Runner};
 use insta::assert_snapshot;
 
 use crate::backends::Backend;
-use crate::clause::Reach::{Everywhere, Production};
+use crate::clause::Reach::{Everywhere, Only, Production};
 use crate::clause::clauses;
-use crate::log::sentence;
+use crate::log::{Log, sentence};
 
 const TICK: Duration = Duration::from_millis(1);
 
@@ -43,6 +43,10 @@ clauses! {
     K10 {
         main_is_an_ordinary_task: Everywhere,
         a_borrowed_main_may_borrow: Everywhere,
+        tasks_and_callbacks_take_turns_as_the_profile_says: Only(
+            |backend| backend != Backend::MultiThread,
+            "its tasks run beside the callbacks",
+        ),
         a_panic_of_main_goes_on_in_the_caller_and_leaves_the_loop_usable: Everywhere,
     }
 }
@@ -245,7 +249,9 @@ fn a_second_thread_does_not_run_a_running_loop(backend: Backend) {
             .join()
             .unwrap()
     });
-    assert!(matches!(refused, Ok(Err(LoopError::AlreadyRunning { .. }))));
+    let refused = refused.unwrap().unwrap_err();
+    assert!(matches!(refused, LoopError::AlreadyRunning { .. }));
+    assert_snapshot!(sentence(refused), @"This event loop is already running (run at [site], run again at [site]): await the future instead, or run it on a thread with a loop of its own, or move the blocking call to a blocking job");
 }
 
 fn main_is_an_ordinary_task(backend: Backend) {
@@ -274,4 +280,32 @@ fn a_borrowed_main_may_borrow(backend: Backend) {
     })
     .unwrap();
     assert_eq!(list, [1, 2]);
+}
+
+fn tasks_and_callbacks_take_turns_as_the_profile_says(backend: Backend) {
+    let ev = backend.make();
+    let (here, log) = (ev.unowned(), Log::new());
+    let noted = log.clone();
+    ev.run_until_complete(async move {
+        // Nothing else is under way by then.
+        event_loop::time::sleep(2 * TICK).await;
+        let (first, second) = (noted.clone(), noted.clone());
+        here.call_soon(noted.noting("callback")).unwrap();
+        let first = event_loop::spawn(async move { first.note("task") });
+        here.call_soon(noted.noting("callback")).unwrap();
+        let second = event_loop::spawn(async move { second.note("task") });
+        first.await.unwrap();
+        second.await.unwrap();
+        event_loop::time::sleep(2 * TICK).await;
+    })
+    .unwrap();
+    let order = log.take();
+    if backend.has_one_queue() {
+        assert_eq!(order, ["callback", "task", "callback", "task"]);
+    } else {
+        // The callbacks are one batch.
+        let first = order.iter().position(|who| *who == "callback").unwrap();
+        assert_eq!(order[first..first + 2], ["callback"; 2], "{order:?}");
+        assert_eq!(order.len(), 4);
+    }
 }

@@ -58,6 +58,15 @@ fn no_clause_is_written_twice() {
 }
 
 #[test]
+fn no_test_is_declared_twice_for_a_clause() {
+    let mut declared = BTreeSet::new();
+    for test in tests() {
+        let new = declared.insert((test.clause, test.name));
+        assert!(new, "{} {}", test.clause, test.name);
+    }
+}
+
+#[test]
 fn the_matrix_is_what_the_suite_declares() {
     let document = document();
     let (by_hand, rendered) = document.split_once(RENDERED).expect("the mark is there");
