@@ -14,6 +14,7 @@ use std::task::{Poll, Waker};
 use std::time::{Duration, SystemTime};
 
 pub use crate::callback::{Driver, ScheduledCall};
+use crate::context;
 pub use crate::context::{
     EnterGuard, OutsideTasks, Polled, Probed, as_task, current_task, drop_task, probe_task,
     run_task,
@@ -23,7 +24,7 @@ use crate::handle::{Inner, Shared};
 pub use crate::properties::{Site, expect_worlds};
 pub use crate::sync::record::Record;
 pub use crate::task::CancelPlace;
-use crate::time::Instant;
+use crate::time::{Instant, refuse_sleep};
 use crate::{Closed, Description, ErrorContext, EventLoop, SlowCallback, TaskId, TaskInfo};
 
 /// A task of a backend that can run.
@@ -66,6 +67,8 @@ pub struct SocketKey(pub u64);
 pub trait Backend: Send + Sync + 'static {
     /// What is in force.
     fn describe(&self) -> Description;
+    /// Which world it is of: a number that only says whether two are the same.
+    fn world(&self) -> usize;
     /// The loop's monotonic clock.
     fn now(&self) -> Instant;
     /// The loop's wall clock.
@@ -236,6 +239,24 @@ impl BackendLoop {
 
     pub(crate) fn unowned(&self) -> EventLoop {
         EventLoop::unowned_of(self.0.clone())
+    }
+
+    /// A timer of this loop is of use only where its clock goes.
+    ///
+    /// # Panics
+    /// If the current loop is of production or of another world.
+    #[inline]
+    pub(crate) fn expect_here(&self) {
+        let elsewhere = context::with_current(|ev| {
+            let ev = ev.filter(|ev| !self.is(ev))?;
+            let same = ev
+                .backend()
+                .is_some_and(|b| b.world() == self.backend().world());
+            (!same).then(|| ev.unowned())
+        });
+        if let Some(here) = elsewhere {
+            refuse_sleep(&self.unowned(), &here);
+        }
     }
 
     #[inline]

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use super::world::WorldSocket;
-use super::{TcpStream, ToSocketAddrs, open_loop};
+use super::{TcpStream, ToSocketAddrs, in_our_words, open_loop};
 use crate::coop;
 use crate::handle::Inner;
 use crate::waiters::{Place, Waiters};
@@ -77,7 +77,8 @@ impl TcpListener {
             ListenerRepr::Tokio(listener) => listener
                 .accept()
                 .await
-                .map(|(stream, peer)| (TcpStream::on_tokio(stream), peer)),
+                .map(|(stream, peer)| (TcpStream::on_tokio(stream), peer))
+                .map_err(in_our_words),
             ListenerRepr::World(listener) => {
                 let place = Place::new(&listener.acceptors);
                 poll_fn(|cx| listener.poll_accept(&place, cx)).await
@@ -94,7 +95,8 @@ impl TcpListener {
         match &self.repr {
             ListenerRepr::Tokio(listener) => listener
                 .poll_accept(cx)
-                .map_ok(|(stream, peer)| (TcpStream::on_tokio(stream), peer)),
+                .map_ok(|(stream, peer)| (TcpStream::on_tokio(stream), peer))
+                .map_err(in_our_words),
             ListenerRepr::World(listener) => listener.poll_accept(&listener.last, cx),
         }
     }

@@ -11,7 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::tcp::{self, OwnedReadHalf, OwnedWriteHalf};
 use super::world::WorldSocket;
-use super::{ToSocketAddrs, open_loop};
+use super::{ToSocketAddrs, in_our_words, open_loop};
 use crate::handle::Inner;
 
 /// A connection: tokio's and futures' `AsyncRead` and `AsyncWrite`; closed when dropped.
@@ -191,6 +191,7 @@ impl TcpStream {
                 Pin::new(stream)
                     .poll_read(cx, &mut buffer)
                     .map_ok(|()| buffer.filled().len())
+                    .map_err(in_our_words)
             }
             StreamRepr::World(socket) => socket.poll_read(cx, into),
         }
@@ -205,7 +206,9 @@ impl TcpStream {
 
     fn poll_write_bytes(&mut self, cx: &mut Context<'_>, from: &[u8]) -> Poll<io::Result<usize>> {
         match &mut self.repr {
-            StreamRepr::Tokio(stream) => Pin::new(stream).poll_write(cx, from),
+            StreamRepr::Tokio(stream) => {
+                Pin::new(stream).poll_write(cx, from).map_err(in_our_words)
+            }
             StreamRepr::World(socket) => socket.poll_write(cx, from),
         }
     }
@@ -218,7 +221,7 @@ impl AsyncRead for TcpStream {
         into: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         if let StreamRepr::Tokio(stream) = &mut self.repr {
-            return Pin::new(stream).poll_read(cx, into);
+            return Pin::new(stream).poll_read(cx, into).map_err(in_our_words);
         }
         self.poll_read_bytes(cx, into.initialize_unfilled())
             .map_ok(|read| into.advance(read))

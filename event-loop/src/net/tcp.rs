@@ -11,8 +11,8 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::tcp as tokio_tcp;
 
-use super::TcpStream;
 use super::world::WorldSocket;
+use super::{TcpStream, in_our_words};
 
 /// The half that reads. The connection is closed once both halves are dropped.
 pub struct OwnedReadHalf {
@@ -190,7 +190,7 @@ impl AsyncRead for OwnedReadHalf {
         into: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         match &mut self.repr {
-            ReadRepr::Tokio(half) => Pin::new(half).poll_read(cx, into),
+            ReadRepr::Tokio(half) => Pin::new(half).poll_read(cx, into).map_err(in_our_words),
             ReadRepr::World(socket) => socket
                 .poll_read(cx, into.initialize_unfilled())
                 .map_ok(|read| into.advance(read)),
@@ -205,7 +205,7 @@ impl AsyncWrite for OwnedWriteHalf {
         from: &[u8],
     ) -> Poll<io::Result<usize>> {
         match &mut self.repr {
-            WriteRepr::Tokio(half) => Pin::new(half).poll_write(cx, from),
+            WriteRepr::Tokio(half) => Pin::new(half).poll_write(cx, from).map_err(in_our_words),
             WriteRepr::World(writer) => writer.socket.poll_write(cx, from),
         }
     }

@@ -2,11 +2,13 @@
 //! something may take.
 
 pub mod error;
+mod home;
 mod instant;
 mod interval;
 mod sleep;
 mod timeout;
 
+pub(crate) use home::refuse as refuse_sleep;
 pub use std::time::Duration;
 
 pub use error::Elapsed;

@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use super::Instant;
+use super::home::AtHome;
 use crate::backend::{BackendLoop, TimerId};
 use crate::handle::Inner;
 use crate::{EventLoop, LoopError, context, coop, production};
@@ -50,6 +51,9 @@ pub fn try_sleep_until(deadline: Instant) -> Result<Sleep, LoopError> {
 }
 
 /// The future of [`sleep`].
+///
+/// It may be awaited on another loop of production than it was made on: it waits on the loop that
+/// it is awaited on. The clocks of worlds are their own, so there it panics.
 #[must_use = "a sleep does nothing unless awaited"]
 pub struct Sleep {
     deadline: Instant,
@@ -58,7 +62,8 @@ pub struct Sleep {
 
 enum Timer {
     Tokio {
-        sleep: Pin<Box<tokio::time::Sleep>>,
+        /// With its loop in one box, to keep the sleeps of worlds small.
+        sleep: Pin<Box<AtHome>>,
         stage: Stage,
     },
     World {
@@ -80,7 +85,7 @@ impl Sleep {
     pub(crate) fn new(ev: &EventLoop, deadline: Instant) -> Self {
         let timer = match &ev.shared.inner {
             Inner::Tokio(tokio) => Timer::Tokio {
-                sleep: Box::pin(tokio.sleep_until(deadline)),
+                sleep: Box::pin(AtHome::new(ev, tokio, deadline)),
                 stage: Stage::Fresh,
             },
             Inner::Other(_) => Timer::World {
@@ -148,22 +153,22 @@ impl Future for Sleep {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let deadline = self.deadline;
         match &mut self.timer {
-            Timer::Tokio { sleep, stage } => poll_tokio(sleep.as_mut(), stage, cx),
+            Timer::Tokio { sleep, stage } => poll_tokio(sleep.as_mut(), stage, deadline, cx),
             Timer::World { fired: true, .. } => Poll::Ready(()),
             Timer::World { ev, armed, fired } => {
                 let Some(timer) = *armed else {
+                    ev.expect_here();
                     // On a closed loop there is no time to wait for: pending for ever, and the
                     // task that waits is about to be dropped.
                     *armed = ev.backend().timer_start(deadline, cx.waker()).ok();
                     return Poll::Pending;
                 };
                 let polled = coop::poll_leaf(cx, |cx| {
-                    let fired = ev.backend().timer_poll(timer, cx.waker());
-                    if fired {
-                        Poll::Ready(())
-                    } else {
-                        Poll::Pending
+                    if ev.backend().timer_poll(timer, cx.waker()) {
+                        return Poll::Ready(());
                     }
+                    ev.expect_here();
+                    Poll::Pending
                 });
                 if polled.is_ready() {
                     (*armed, *fired) = (None, true);
@@ -176,13 +181,15 @@ impl Future for Sleep {
 
 /// Tokio's is ready at once if its time is past; ours takes an iteration.
 fn poll_tokio(
-    sleep: Pin<&mut tokio::time::Sleep>,
+    mut sleep: Pin<&mut AtHome>,
     stage: &mut Stage,
+    deadline: Instant,
     cx: &mut Context<'_>,
 ) -> Poll<()> {
     if *stage == Stage::Over {
         return Poll::Ready(());
     }
+    sleep.as_mut().follow_the_task(deadline);
     if sleep.poll(cx).is_pending() {
         *stage = Stage::Waiting;
         return Poll::Pending;

@@ -86,6 +86,10 @@ impl Backend for SimLoop {
         Description::new(name, "simulated", self.world.profile().name(), 1)
     }
 
+    fn world(&self) -> usize {
+        Arc::as_ptr(&self.world).addr()
+    }
+
     fn now(&self) -> Instant {
         Instant::from_nanos(self.world.loop_now().as_nanos())
     }

@@ -55,7 +55,10 @@ impl World {
                 core.iterations.as_mut().map(|loops| loops.take_rest()),
             )
         });
-        self.guarded(|| drop(wakers));
+        // Its own tasks are gone; who is left waits from outside, and is told that it is over.
+        for waker in wakers {
+            self.guarded(|| waker.wake());
+        }
         for host in 0..loops.len() {
             drop(self.core(|core| core.hosts[host].ev.take()));
         }
