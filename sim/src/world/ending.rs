@@ -47,7 +47,7 @@ impl World {
             presence.entered.host(self, host);
             self.guarded(|| ev.iter().for_each(EventLoop::close_now));
         }
-        let wakers = self.core(|core| {
+        let (wakers, callbacks) = self.core(|core| {
             let mut wakers = core.sockets.take_wakers();
             wakers.extend(core.timers.drain().map(|(_, _, waker)| waker));
             (
@@ -59,6 +59,7 @@ impl World {
         for waker in wakers {
             self.guarded(|| waker.wake());
         }
+        self.guarded(|| drop(callbacks));
         for host in 0..loops.len() {
             drop(self.core(|core| core.hosts[host].ev.take()));
         }

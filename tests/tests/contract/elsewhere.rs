@@ -1,6 +1,7 @@
 //! What belongs to one loop and is used on another: clause K7.
 
 use std::future::pending;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use event_loop::net::{TcpListener, TcpStream};
@@ -24,7 +25,7 @@ clauses! {
         the_handle_of_another_loops_task_gives_its_outcome: Everywhere,
         a_callback_of_another_loop_is_scheduled_and_cancelled_from_anywhere: Everywhere,
         a_task_of_another_loop_is_aborted_and_asked_to_finish_from_anywhere: Everywhere,
-        a_timer_of_another_loop_works_or_is_a_verdict: Only(not_current_thread, NOBODY_KNOWS),
+        a_timer_of_another_loop_works_or_is_refused: Everywhere,
         a_socket_of_another_loop_works_or_is_a_verdict: Only(not_current_thread, NOBODY_KNOWS),
         what_belongs_to_another_host_works: WorldsOwn,
     }
@@ -104,13 +105,22 @@ fn works_or_is_a_verdict(backend: Backend, outcome: Result<(), LoopError>) {
     assert_snapshot!(why, @"deadlock: nothing can run and nothing is pending");
 }
 
-fn a_timer_of_another_loop_works_or_is_a_verdict(backend: Backend) {
+fn a_timer_of_another_loop_works_or_is_refused(backend: Backend) {
     let (one, other) = two(backend);
     let timer = {
         let _one = one.enter();
         sleep(TICK)
     };
-    works_or_is_a_verdict(backend, other.run_until_complete(timer));
+    let ended = catch_unwind(AssertUnwindSafe(|| other.run_until_complete(timer)));
+    if !backend.is_simulated() {
+        return assert_eq!(ended.expect("the loops have one clock"), Ok(()));
+    }
+    let panic = ended.expect_err("the worlds have two clocks");
+    let text = panic.downcast_ref::<String>().map_or("", String::as_str);
+    assert!(
+        text.starts_with("This sleep is of the event loop"),
+        "{text}"
+    );
 }
 
 async fn pair() -> (TcpStream, TcpStream) {
