@@ -356,21 +356,21 @@ impl Core {
         }
     }
 
-    /// A world is driven: the loop of `host` begins an iteration, and ends the run once it stops.
+    /// A world is driven, and its root was woken: the loop of `host` begins an iteration, and ends
+    /// the run once it stops.
     pub(super) fn begin_run(&mut self, host: u32) {
         let Some(iterations) = &mut self.iterations else {
             return;
         };
         iterations.run = Some(Run { host, began: false });
-        let starting = iterations.loop_of(host);
-        if starting.awake {
-            // A run that ended in a panic left its next turn in the middle.
-            let turns = |queued: &Queued| matches!(queued, Queued::Turn | Queued::Batch);
-            starting.queue.retain(|queued| !turns(queued));
-            starting.queue.push_front(Queued::Turn);
-        } else {
-            self.rouse(host);
-        }
+        let queue = &mut iterations.loop_of(host).queue;
+        let root = queue.pop_back();
+        // A run that ended in a panic left its next turn in the middle.
+        queue.retain(|queued| !matches!(queued, Queued::Turn | Queued::Batch));
+        queue.push_front(Queued::Turn);
+        // As asyncio puts its callback on main before anything runs.
+        queue.extend(root);
+        queue.rotate_right(1);
     }
 
     /// The run is over, in whichever way.

@@ -301,8 +301,8 @@ impl World {
         let root_meta = self.core(|core| {
             let meta = core.admit(host, Some(name), site);
             core.root = Some(meta);
-            core.begin_run(host);
             core.wake_root();
+            core.begin_run(host);
             meta
         });
         let mut root = Root {
