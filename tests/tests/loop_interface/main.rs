@@ -13,3 +13,4 @@ mod owners;
 mod runner;
 mod sites;
 mod slow;
+mod texts;
