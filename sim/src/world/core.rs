@@ -18,6 +18,7 @@ use super::iterations::{Alarm, Iterations};
 use super::properties::Properties;
 use super::ready::{Ready, ReadyQueue, Strategy};
 use super::recording::{Recording, Woken};
+use super::root_turn::RootTurn;
 use super::slow::{PollsTimed, SlowPoll};
 use super::sockets::Sockets;
 use super::tasks::{Extras, Origin, TaskTable};
@@ -54,10 +55,12 @@ pub(crate) struct Core {
     /// Nothing is due before this; something may be later.
     pub(super) next_due: Instant,
     pub(crate) timers: Timers<Waker>,
-    ready: Strategy<Ready>,
+    pub(super) ready: Strategy<Ready>,
     /// In profiles whose loops run in iterations; then the timers and all that is ready are in
     /// here.
     pub(crate) iterations: Option<Box<Iterations>>,
+    /// In profile `tokio-ct`.
+    pub(super) root_turn: Option<Box<RootTurn>>,
     pub(crate) tasks: TaskTable,
     /// Made when somebody first asks for it.
     pub(super) net: Option<Box<Net>>,
@@ -167,6 +170,7 @@ impl Core {
             timers: Timers::new(),
             ready,
             iterations,
+            root_turn: (config.profile == Profile::TokioCt).then(Box::default),
             tasks: TaskTable::default(),
             net: None,
             link: config.link.clone(),
@@ -220,6 +224,9 @@ impl Core {
             if self.ended.is_some() {
                 return Step::End;
             }
+            if let Some(turn) = &mut self.root_turn {
+                turn.look();
+            }
             if self.sockets.is_dirty() || self.now >= self.next_due {
                 self.collect_due(wakes);
                 if !wakes.is_empty() {
@@ -227,8 +234,14 @@ impl Core {
                 }
             }
             let choices = &mut self.choices;
-            if let Some(ready) = self.ready.pick(|n| choices.pick(n)) {
-                return self.take(ready);
+            if let Some(picked) = self.ready.pick(|n| choices.pick(n)) {
+                if self.recording.is_some() {
+                    self.record_pick(&picked);
+                }
+                match self.in_turn(picked) {
+                    Some(ready) => return self.take(ready),
+                    None => continue,
+                }
             }
             if let Some(step) = self.iterate(wakes) {
                 return step;
@@ -258,6 +271,14 @@ impl Core {
         if self.iterations.is_some() {
             return self.enqueue_ready(meta.host, ready);
         }
+        if let Some(turn) = &mut self.root_turn {
+            turn.woken(&ready, meta.host);
+        }
+        self.queue(ready, &meta);
+    }
+
+    #[inline]
+    pub(super) fn queue(&mut self, ready: Ready, meta: &TaskMeta) {
         let mut hold = 0;
         if let Some(recording) = &mut self.recording {
             let task = Woken::Task(meta.id.serial());
@@ -451,16 +472,6 @@ impl Core {
         }
     }
 
-    /// Takes the tasks that are queued, for the end of the world.
-    pub(crate) fn take_queued(&mut self) -> Vec<Runnable> {
-        let ready = std::iter::from_fn(|| self.ready.pick(|_| 0));
-        let mut tasks: Vec<_> = ready.filter_map(Ready::into_task).collect();
-        if let Some(iterations) = &mut self.iterations {
-            tasks.extend(iterations.take_tasks());
-        }
-        tasks
-    }
-
     /// The root is ready. True if that ends the run; else the loop it belongs to is to stop, and
     /// what the root leaves is dropped by the caller.
     pub(crate) fn root_ready(&mut self) -> (bool, Option<Box<Extras>>) {
@@ -492,6 +503,18 @@ impl Core {
         }
     }
 
+    #[cold]
+    fn record_pick(&mut self, picked: &Ready) {
+        let serial = match picked {
+            Ready::Task(runnable) => Some(runnable.meta().id.serial()),
+            Ready::Root => self.root.map(|root| root.id.serial()),
+        };
+        if let (Some(serial), Some(recording)) = (serial, &mut self.recording) {
+            let names = self.trace.names();
+            recording.picked(Woken::Task(serial), &mut self.choices, names);
+        }
+    }
+
     pub(super) fn take(&mut self, ready: Ready) -> Step {
         let meta = match &ready {
             Ready::Task(runnable) => *runnable.meta(),
@@ -506,10 +529,6 @@ impl Core {
         };
         let serial = meta.id.serial();
         if let Some(recording) = &mut self.recording {
-            if self.iterations.is_none() {
-                let names = self.trace.names();
-                recording.picked(Woken::Task(serial), &mut self.choices, names);
-            }
             recording.polled(serial, self.now);
         }
         if self.tasks.is_aborted(meta.id) {

@@ -8,8 +8,9 @@ use std::sync::atomic::Ordering;
 use event_loop::EventLoop;
 use event_loop::backend::{Runnable, drop_task};
 
+use super::core::Core;
 use super::properties::Properties;
-use super::ready::Ready;
+use super::ready::{Ready, ReadyQueue};
 use super::verdict::Verdict;
 use super::{Entered, Presence, World, entry};
 use crate::trace::{Kind, Log};
@@ -27,6 +28,21 @@ pub(crate) struct Remains {
     pub(crate) strategy: &'static str,
     pub(crate) log: Option<Box<Log>>,
     pub(crate) properties: Properties,
+}
+
+impl Core {
+    /// Takes the tasks that are queued, for the end of the world.
+    fn take_queued(&mut self) -> Vec<Runnable> {
+        let ready = std::iter::from_fn(|| self.ready.pick(|_| 0));
+        let mut tasks: Vec<_> = ready.filter_map(Ready::into_task).collect();
+        if let Some(iterations) = &mut self.iterations {
+            tasks.extend(iterations.take_tasks());
+        }
+        if let Some(turn) = &mut self.root_turn {
+            tasks.extend(turn.take_kept());
+        }
+        tasks
+    }
 }
 
 impl World {

@@ -19,6 +19,7 @@ mod limits;
 pub(crate) mod properties;
 mod ready;
 pub(crate) mod recording;
+mod root_turn;
 mod slow;
 pub(crate) mod sockets;
 mod tasks;
