@@ -370,6 +370,7 @@ mod differing {
     use event_loop::LoopConfig;
     use event_loop::Runner;
     use event_loop::current;
+    use event_loop::task::spawn_local;
 }
 
 #[test]

@@ -321,7 +321,8 @@ impl Backend for SimLoop {
 
     fn timer_fired(&self, timer: TimerId) -> bool {
         TimerKey::from_bits(timer.0).is_none_or(|key| {
-            let fired = |core: &mut Core| !core.closed && core.timers.get_mut(key).is_none();
+            let fired =
+                |core: &mut Core| !core.closed && core.timer_waker(self.host, key).is_none();
             self.world.enter(fired).unwrap_or(false)
         })
     }
