@@ -87,7 +87,10 @@ fn a_thousand_handles_of_ended_tasks_take_eight_polls(backend: Backend) {
 
 fn a_thousand_timers_that_are_due_take_eight_polls(backend: Backend) {
     let polled = backend.make().run_until_complete(async move {
-        let mut sleeps: Vec<_> = (0..1_000).map(|_| Box::pin(sleep(MILLISECOND))).collect();
+        // Long enough that none is due when it is polled first, on a busy machine too.
+        let mut sleeps: Vec<_> = (0..1_000)
+            .map(|_| Box::pin(sleep(50 * MILLISECOND)))
+            .collect();
         poll_fn(|cx| {
             for sleep in &mut sleeps {
                 let _ = sleep.as_mut().poll(cx);
@@ -95,7 +98,7 @@ fn a_thousand_timers_that_are_due_take_eight_polls(backend: Backend) {
             Poll::Ready(())
         })
         .await;
-        sleep(20 * MILLISECOND).await;
+        sleep(100 * MILLISECOND).await;
         let wait = async {
             for sleep in sleeps {
                 sleep.await;
