@@ -391,38 +391,15 @@ pub(crate) fn mark_finished() {
     });
 }
 
-/// What was current before a tokio task was.
-pub(crate) struct OuterTask {
-    task: Option<Arc<TokioTask>>,
-    entered_in_task: bool,
-}
-
-/// Makes a tokio task the one being polled on this thread.
+/// Makes `task` the tokio task being polled on this thread, or gives it back: what was current
+/// before waits in its place meanwhile, which costs no reference count.
 #[inline]
-pub(crate) fn enter_tokio_task(task: Option<Arc<TokioTask>>) -> OuterTask {
-    with_context(|context| match context {
-        Some(context) => OuterTask {
-            task: context.tokio_task.replace(task),
-            entered_in_task: context.entered_in_task.replace(false),
-        },
-        // There is nothing to be current in: `leave_tokio_task` gives it back.
-        None => OuterTask {
-            task,
-            entered_in_task: false,
-        },
-    })
-}
-
-/// Undoes `enter_tokio_task`, and gives its task back.
-#[inline]
-pub(crate) fn leave_tokio_task(outer: OuterTask) -> Option<Arc<TokioTask>> {
-    with_context(|context| match context {
-        Some(context) => {
-            context.entered_in_task.set(outer.entered_in_task);
-            context.tokio_task.replace(outer.task)
-        }
-        None => outer.task,
-    })
+pub(crate) fn swap_tokio_task(task: &mut Option<Arc<TokioTask>>, entered_in_task: &mut bool) {
+    // In a thread-local's destructor there is nothing to be current in.
+    let _ = CONTEXT.try_with(|context| {
+        std::mem::swap(&mut *context.tokio_task.borrow_mut(), task);
+        *entered_in_task = context.entered_in_task.replace(*entered_in_task);
+    });
 }
 
 /// Runs `f` with the tokio task being polled on this thread.

@@ -314,6 +314,7 @@ impl EventLoop {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
+    #[inline]
     pub(crate) fn closed_flag(&self) -> bool {
         self.shared.closed.load(Ordering::Acquire)
     }

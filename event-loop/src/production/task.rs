@@ -11,7 +11,7 @@ use pin_project_lite::pin_project;
 use tokio::runtime::Handle;
 use tokio::task::{self, JoinHandle};
 
-use crate::context::{enter_tokio_task, leave_tokio_task};
+use crate::context::swap_tokio_task;
 use crate::handle::Inner;
 use crate::production::process_now;
 use crate::task::{Cancellation, Output};
@@ -170,8 +170,7 @@ impl TokioAbortHandle {
 }
 
 pin_project! {
-    /// A future polled, and dropped, as the current task. The record moves into the thread's
-    /// context and back, which costs no reference count.
+    /// A future polled, and dropped, as the current task.
     pub(crate) struct InTask<F> {
         task: Option<Arc<TokioTask>>,
         #[pin]
@@ -181,12 +180,14 @@ pin_project! {
     impl<F> PinnedDrop for InTask<F> {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
-            let outer = enter_tokio_task(this.task.take());
+            let mut entered = false;
+            swap_tokio_task(this.task, &mut entered);
             this.future.set(None);
-            if let Some(task) = leave_tokio_task(outer)
+            swap_tokio_task(this.task, &mut entered);
+            if let Some(task) = this.task
                 && let Inner::Tokio(tokio) = &task.event_loop().shared.inner
             {
-                tokio.forget(&task);
+                tokio.forget(task);
             }
         }
     }
@@ -216,12 +217,17 @@ impl<F: Future> Future for InTask<F> {
         }
         let watched = ev.and_then(EventLoop::slow_after);
         let watched = watched.map(|slow| (slow, process_now()));
-        let outer = enter_tokio_task(this.task.take());
-        let outcome = future.poll(cx);
-        *this.task = leave_tokio_task(outer);
+        let mut entered = false;
+        swap_tokio_task(this.task, &mut entered);
+        let polled = future.poll(cx);
+        swap_tokio_task(this.task, &mut entered);
         if let (Some((slow, began)), Some(task)) = (watched, this.task) {
             task.tell_if_slow(slow, process_now() - began);
         }
-        outcome
+        // Moving what is pending would wait for the memory it was just written to.
+        if polled.is_pending() {
+            return Poll::Pending;
+        }
+        polled
     }
 }
