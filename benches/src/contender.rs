@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 #[cfg(feature = "ours")]
-use crate::ours::Ours;
+use crate::ours::{Ours, Production, WholeTokio};
 use crate::peers::{Bach, Shuttle, Tokio};
 use crate::work::{self, LiveBytes, Work};
 
@@ -33,6 +33,10 @@ pub enum Profile {
 pub enum Contender {
     /// Our loop, as a test has it.
     Ours(Profile, Picks),
+    /// Our handle in production: the current-thread loop on tokio.
+    Production,
+    /// The runtime below it, by itself: with all the drivers it has.
+    WholeTokio,
     /// tokio, current-thread, its clock paused where there is one.
     Tokio,
     /// bach 0.2.
@@ -52,13 +56,17 @@ impl Contender {
             Self::Ours(profile, picks) => {
                 work::measure(&Ours::new(profile, picks)?, work, live_bytes)
             }
+            #[cfg(feature = "ours")]
+            Self::Production => work::measure_untimed(&Production, work),
+            #[cfg(feature = "ours")]
+            Self::WholeTokio => work::measure_untimed(&WholeTokio, work),
             Self::Tokio => work::measure(&Tokio::for_work(work), work, live_bytes),
             Self::Bach => work::measure(&Bach, work, live_bytes),
             Self::Shuttle(Picks::Random) => work::measure_untimed(&Shuttle::Random, work),
             Self::Shuttle(Picks::Pct3) => work::measure_untimed(&Shuttle::Pct3, work),
             Self::Shuttle(Picks::Fifo) | Self::Madsim => None,
             #[cfg(not(feature = "ours"))]
-            Self::Ours(..) => None,
+            Self::Ours(..) | Self::Production | Self::WholeTokio => None,
         }
     }
 }
@@ -87,6 +95,8 @@ impl fmt::Display for Contender {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Ours(profile, picks) => write!(f, "ours:{}:{}", profile.name(), picks.name()),
+            Self::Production => f.write_str("ours:production"),
+            Self::WholeTokio => f.write_str("tokio:drivers"),
             Self::Tokio => f.write_str("tokio"),
             Self::Bach => f.write_str("bach"),
             Self::Shuttle(picks) => write!(f, "shuttle:{}", picks.name()),
@@ -103,12 +113,18 @@ impl FromStr for Contender {
         let ours = [Profile::Exact, Profile::TokioMt]
             .into_iter()
             .flat_map(|profile| all_picks.map(|picks| Self::Ours(profile, picks)));
-        [Self::Tokio, Self::Bach, Self::Madsim]
-            .into_iter()
-            .chain(all_picks.map(Self::Shuttle))
-            .chain(ours)
-            .find(|contender| contender.to_string() == name)
-            .ok_or_else(|| format!("no contender is called {name:?}"))
+        [
+            Self::Production,
+            Self::WholeTokio,
+            Self::Tokio,
+            Self::Bach,
+            Self::Madsim,
+        ]
+        .into_iter()
+        .chain(all_picks.map(Self::Shuttle))
+        .chain(ours)
+        .find(|contender| contender.to_string() == name)
+        .ok_or_else(|| format!("no contender is called {name:?}"))
     }
 }
 
@@ -120,6 +136,8 @@ mod tests {
     fn a_name_leads_back_to_its_contender() {
         for contender in [
             Contender::Ours(Profile::TokioMt, Picks::Random),
+            Contender::Production,
+            Contender::WholeTokio,
             Contender::Shuttle(Picks::Pct3),
             Contender::Madsim,
         ] {

@@ -131,7 +131,7 @@ impl Bench {
             (Contender::Madsim, false) => Command::new(self.madsim.as_ref()?),
             (Contender::Madsim, true) => Command::new(self.madsim_counting.as_ref()?),
             (_, true) => Command::new(self.counting.as_ref()?),
-            (Contender::Ours(..), false) => {
+            (Contender::Ours(..) | Contender::Production | Contender::WholeTokio, false) => {
                 let mut command = Command::new(&self.ours);
                 command.arg("measure");
                 command

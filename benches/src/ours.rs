@@ -1,8 +1,10 @@
-//! Our own loop, as a test has it: hosts, network, limits and the trace's hash switched on.
+//! Our own loop: simulated as a test has it (hosts, network, limits and the trace's hash switched
+//! on), and in production.
 
 use std::future::Future;
 use std::time::Duration;
 
+use event_loop::{LoopConfig, production};
 use sim::{Config, Sim};
 
 use crate::contender::{Picks, Profile};
@@ -88,5 +90,76 @@ impl Clocked for Ours {
         F: Future<Output = ()> + Send + 'static,
     {
         world.host(&name).spawn(future).detach();
+    }
+}
+
+/// The current-thread loop of production, for what the handle costs on top of tokio.
+#[derive(Clone, Copy, Debug)]
+pub struct Production;
+
+impl Executor for Production {
+    type World = ();
+    type Handle<T: Send + 'static> = event_loop::TaskHandle<T>;
+
+    fn run<T, F, Fut>(&self, _seed: u64, main: F) -> T
+    where
+        T: Send + 'static,
+        F: FnOnce(Self::World) -> Fut + Send + 'static,
+        Fut: Future<Output = T> + 'static,
+    {
+        let ev = production::current_thread(LoopConfig::default());
+        let ev = ev.expect("the system has what one runtime takes");
+        ev.run_borrowed(main(())).expect("nobody stops the loop")
+    }
+
+    fn spawn<F>(future: F) -> Self::Handle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        event_loop::spawn(future)
+    }
+
+    async fn join<T: Send + 'static>(handle: Self::Handle<T>) -> T {
+        handle
+            .await
+            .expect("the task neither panics nor is aborted")
+    }
+}
+
+/// What [`Production`] stands on, by itself: tokio's current-thread runtime with its drivers, in
+/// the same binary and so with the same features.
+#[derive(Clone, Copy, Debug)]
+pub struct WholeTokio;
+
+impl Executor for WholeTokio {
+    type World = ();
+    type Handle<T: Send + 'static> = tokio::task::JoinHandle<T>;
+
+    fn run<T, F, Fut>(&self, _seed: u64, main: F) -> T
+    where
+        T: Send + 'static,
+        F: FnOnce(Self::World) -> Fut + Send + 'static,
+        Fut: Future<Output = T> + 'static,
+    {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build();
+        let runtime = runtime.expect("the system has what one runtime takes");
+        runtime.block_on(main(()))
+    }
+
+    fn spawn<F>(future: F) -> Self::Handle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        tokio::spawn(future)
+    }
+
+    async fn join<T: Send + 'static>(handle: Self::Handle<T>) -> T {
+        handle
+            .await
+            .expect("the task neither panics nor is aborted")
     }
 }

@@ -4,7 +4,7 @@ use crate::contender::{Contender, Picks, Profile};
 use crate::work::Work;
 
 use Bar::{AtMost, Ratio, Shown};
-use Contender::{Bach, Madsim, Ours, Shuttle, Tokio};
+use Contender::{Bach, Madsim, Ours, Production, Shuttle, Tokio, WholeTokio};
 use Picks::{Fifo, Pct3, Random};
 use Profile::{Exact, TokioMt};
 
@@ -75,6 +75,7 @@ impl Row {
     pub fn profile(&self) -> &'static str {
         match self.ours {
             Ours(profile, _) => profile.name(),
+            Production => "–",
             _ => unreachable!("a row's first side is ours"),
         }
     }
@@ -96,6 +97,7 @@ pub const ROWS: &[Row] = &[
     row(("a", None), TASKS, Work::SpawnAndJoin, Ours(TokioMt, Fifo), &[Bach, Tokio, Madsim], Ratio(1.1)),
     row(("b", FIFO), POLLS, Work::SelfWakes, Ours(Exact, Fifo), &[Tokio, Bach], Ratio(1.0)),
     row(("b", FIFO), POLLS, Work::SelfWakes, Ours(TokioMt, Fifo), &[Tokio, Bach], Ratio(1.0)),
+    row(("b", Some("handle")), POLLS, Work::SelfWakes, Production, &[WholeTokio], Ratio(0.9)),
     row(("b", RANDOM), POLLS, Work::SelfWakes, Ours(Exact, Random), &[Madsim, Shuttle(Random)], Ratio(2.0)),
     row(("b", RANDOM), POLLS, Work::SelfWakes, Ours(TokioMt, Random), &[Madsim, Shuttle(Random)], Ratio(2.0)),
     row(("c", None), SLEEPS, Work::Sleeps, Ours(Exact, Fifo), &[Tokio, Madsim, Bach], Ratio(1.5)),
@@ -180,8 +182,8 @@ mod tests {
     #[test]
     fn every_row_sets_ours_against_a_peer() {
         for row in ROWS {
-            assert!(matches!(row.ours, Ours(..)), "{row:?}");
-            assert!(!matches!(row.peer, Ours(..)), "{row:?}");
+            assert!(matches!(row.ours, Ours(..) | Production), "{row:?}");
+            assert!(!matches!(row.peer, Ours(..) | Production), "{row:?}");
             assert!(!row.profile().is_empty());
         }
     }
