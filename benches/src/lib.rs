@@ -13,5 +13,7 @@ pub mod peers;
 pub mod properties;
 pub mod report;
 pub mod rows;
+#[cfg(feature = "ours")]
+pub mod sync;
 pub mod timers;
 pub mod work;

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use benches::{measure, properties, report, timers};
+use benches::{measure, properties, report, sync, timers};
 use clap::{Parser, Subcommand};
 
 #[derive(Parser)]
@@ -29,6 +29,18 @@ enum Bench {
         #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u8).range(1..))]
         rounds: u8,
     },
+    /// Synchronisation: our primitives in production and in a world, against tokio's on tokio
+    Sync {
+        /// One JSON object a row
+        #[arg(long)]
+        json: bool,
+        /// Only these rows
+        #[arg(long, value_name = "ID", num_args = 1..)]
+        row: Vec<String>,
+        /// How many children each figure is the median of
+        #[arg(long, default_value_t = 9, value_parser = clap::value_parser!(u8).range(1..))]
+        rounds: u8,
+    },
     /// Queues of pending timers: the wheel, and what it was chosen over
     Timers {
         /// JSON instead of a table
@@ -40,6 +52,14 @@ enum Bench {
         /// Only pass this macro's place so often: what is counted
         #[arg(hide = true, num_args = 2, value_names = ["MACRO", "TIMES"])]
         pass: Vec<String>,
+    },
+    /// What a child process of `sync` does
+    #[command(hide = true)]
+    MeasureSync {
+        /// The work's name
+        work: String,
+        /// Whose primitives, and where
+        side: String,
     },
     /// What a child process does
     #[command(hide = true)]
@@ -65,15 +85,10 @@ fn main() -> ExitCode {
                 others,
                 rounds: rounds.into(),
             };
-            match report::run(&request) {
-                Ok(true) => ExitCode::SUCCESS,
-                Ok(false) => ExitCode::FAILURE,
-                Err(why) => {
-                    eprintln!("{why}");
-                    ExitCode::from(2)
-                }
-            }
+            exit(report::run(&request))
         }
+        Bench::Sync { json, row, rounds } => exit(sync::run(&row, json, rounds.into())),
+        Bench::MeasureSync { work, side } => sync::answer(&work, &side),
         Bench::Timers { json } => {
             timers::run(json);
             ExitCode::SUCCESS
@@ -86,5 +101,17 @@ fn main() -> ExitCode {
             }
         },
         Bench::Measure { work, contender } => measure::answer(&work, &contender, None),
+    }
+}
+
+/// Whether every bar is met, as an exit code.
+fn exit(met: Result<bool, String>) -> ExitCode {
+    match met {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(why) => {
+            eprintln!("{why}");
+            ExitCode::from(2)
+        }
     }
 }

@@ -188,7 +188,7 @@ fn reason(stderr: &[u8]) -> String {
     why.unwrap_or("it said nothing").to_owned()
 }
 
-fn median(mut figures: Vec<f64>) -> f64 {
+pub(crate) fn median(mut figures: Vec<f64>) -> f64 {
     figures.sort_by(f64::total_cmp);
     let middle = figures.len() / 2;
     if figures.len() % 2 == 1 {

@@ -170,7 +170,7 @@ fn bar_text(row: &Row) -> Option<String> {
     }
 }
 
-fn number(value: Option<f64>) -> String {
+pub(crate) fn number(value: Option<f64>) -> String {
     match value {
         None => "–".to_owned(),
         Some(0.0) => "0".to_owned(),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use rustix::time::{ClockId, clock_gettime};
 
 /// Does `work` and gives the CPU time it took, system time included.
-pub(super) fn time_of(work: impl FnOnce()) -> Duration {
+pub(crate) fn time_of(work: impl FnOnce()) -> Duration {
     let before = now();
     work();
     now() - before

@@ -1,7 +1,7 @@
 //! The work of each row, written once over [`Executor`], so that every contender does the same.
 //! `madsim-peer` includes this folder by path: it must not name any runtime.
 
-mod cpu;
+pub(crate) mod cpu;
 mod executor;
 mod memory;
 mod rates;

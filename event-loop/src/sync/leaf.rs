@@ -1,6 +1,6 @@
 //! How a future of tokio's is polled: as it is in production, by the world's rules in a world.
 
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -11,7 +11,7 @@ use crate::coop;
 
 /// Polls an operation that tokio counts in its cooperative budget, which it does by itself in
 /// production. `note` is called when the task is about to wait in a run that is recorded.
-#[inline]
+#[inline(always)]
 pub(super) fn poll_leaf<R>(
     cx: &mut Context<'_>,
     note: impl Fn(),
@@ -29,7 +29,7 @@ pub(super) fn poll_leaf<R>(
 }
 
 /// Polls an operation that tokio does not count.
-#[inline]
+#[inline(always)]
 pub(super) fn poll_unbudgeted<R>(
     cx: &mut Context<'_>,
     note: impl Fn(),
@@ -42,19 +42,38 @@ pub(super) fn poll_unbudgeted<R>(
     polled
 }
 
-/// An attempt that counts as an operation if it succeeds, in production too: for what has to be
-/// boxed where it has to wait.
-pub(super) fn attempt<R, E>(
-    mut attempt: impl FnMut() -> Result<R, E>,
-) -> impl Future<Output = Result<R, E>> {
-    poll_fn(move |cx| {
+/// An attempt that counts as an operation if it succeeds, in production too.
+///
+/// Mostly there is nothing to wait for, and then no future of tokio's need be made: that costs more
+/// than the attempt, and where it is boxed an allocation. Tokio's futures begin with the same
+/// attempt, and it lets nobody overtake: what is freed goes to those who wait.
+#[inline]
+pub(super) fn attempt<R, E, F>(attempt: F) -> Attempt<F>
+where
+    F: FnMut() -> Result<R, E>,
+{
+    Attempt(attempt)
+}
+
+/// The future of [`attempt`].
+#[must_use = "futures do nothing unless awaited"]
+pub(super) struct Attempt<F>(F);
+
+// Nothing of it is pinned: the attempt is a closure to call.
+impl<F> Unpin for Attempt<F> {}
+
+impl<R, E, F: FnMut() -> Result<R, E>> Future for Attempt<F> {
+    type Output = Result<R, E>;
+
+    #[inline(always)]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let taken = ready!(coop::poll_proceed(cx));
-        let outcome = attempt();
+        let outcome = (self.0)();
         if outcome.is_ok() {
             taken.made_progress();
         }
         Poll::Ready(outcome)
-    })
+    }
 }
 
 pin_project! {

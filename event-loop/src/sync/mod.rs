@@ -5,6 +5,10 @@
 //! an order that follows from the seed, and are known to the table of who waits on what when a run
 //! is stuck: where each was made, and by whom it is held.
 //!
+//! A service moves here by an import swap, but for this: what blocks a thread (`blocking_lock` and
+//! its like) is left out; owned guards of locks ask for `'static` values that are `Send`, allocate,
+//! and are neither mapped nor downgraded.
+//!
 //! ```
 //! use event_loop::sync::{mpsc, oneshot};
 //!

@@ -92,7 +92,10 @@ impl<T: ?Sized> Mutex<T> {
     pub fn lock(&self) -> impl Future<Output = MutexGuard<'_, T>> {
         let site = Location::caller();
         async move {
-            let inner = Leaf::new(self.inner.lock(), || self.origin.note("")).await;
+            let inner = match attempt(|| self.inner.try_lock()).await {
+                Ok(inner) => inner,
+                Err(_) => Leaf::new(self.inner.lock(), || self.origin.note("")).await,
+            };
             self.locked(inner, site)
         }
     }

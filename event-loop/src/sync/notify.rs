@@ -38,6 +38,7 @@ impl Notify {
     /// One without a notification.
     #[must_use]
     #[track_caller]
+    #[inline]
     pub fn new() -> Self {
         Self::const_new()
     }
@@ -45,6 +46,7 @@ impl Notify {
     /// One without a notification, for a static.
     #[must_use]
     #[track_caller]
+    #[inline]
     pub const fn const_new() -> Self {
         Self {
             inner: tokio::sync::Notify::const_new(),
@@ -54,6 +56,7 @@ impl Notify {
 
     /// Waits for a notification: one that nobody waited for, or a later one. It takes part in
     /// [`Notify::notify_waiters`] from now on, and in the others' order from its first poll.
+    #[inline]
     pub fn notified(&self) -> Notified<'_> {
         Notified {
             inner: self.inner.notified(),
@@ -62,21 +65,25 @@ impl Notify {
     }
 
     /// As [`Notify::notified`], with a future that owns the notify.
+    #[inline]
     pub fn notified_owned(self: Arc<Self>) -> OwnedNotified {
         OwnedNotified(OwnedInner::new(self, |notify| Box::pin(notify.notified())))
     }
 
     /// Wakes who has waited longest; if nobody waits, the next who does need not.
+    #[inline]
     pub fn notify_one(&self) {
         self.inner.notify_one();
     }
 
     /// Wakes who has waited shortest; if nobody waits, the next who does need not.
+    #[inline]
     pub fn notify_last(&self) {
         self.inner.notify_last();
     }
 
     /// Wakes everybody who waits now.
+    #[inline]
     pub fn notify_waiters(&self) {
         self.inner.notify_waiters();
     }
@@ -108,6 +115,7 @@ pin_project! {
 
 impl Notified<'_> {
     /// Takes its place among the waiters without a poll; whether it is notified already.
+    #[inline]
     pub fn enable(self: Pin<&mut Self>) -> bool {
         self.project().inner.enable()
     }
@@ -144,6 +152,7 @@ struct OwnedInner {
 
 impl OwnedNotified {
     /// Takes its place among the waiters without a poll; whether it is notified already.
+    #[inline]
     pub fn enable(self: Pin<&mut Self>) -> bool {
         let inner = &mut self.get_mut().0;
         inner.with_notified_mut(|notified| notified.as_mut().enable())

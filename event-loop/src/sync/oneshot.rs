@@ -22,6 +22,7 @@ pub use tokio::sync::oneshot::error;
 /// assert_eq!(answer.await, Ok(42));
 /// # }).unwrap();
 /// ```
+#[inline]
 #[must_use]
 #[track_caller]
 pub fn channel<T>() -> (Sender<T>, Receiver<T>) {
@@ -56,6 +57,7 @@ impl<T> Sender<T> {
     ///
     /// # Errors
     /// The value, if the receiver is gone.
+    #[inline]
     pub fn send(self, value: T) -> Result<(), T> {
         self.inner.send(value)
     }

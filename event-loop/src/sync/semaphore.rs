@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use tokio::sync::{AcquireError, TryAcquireError};
 
-use super::leaf::Leaf;
+use super::leaf::{Leaf, attempt};
 use super::record::{Held, Kind, Origin};
 
 /// A number of permits, given out first come, first served.
@@ -36,7 +36,7 @@ pub struct Semaphore {
 #[must_use = "permits that are dropped are given back"]
 pub struct SemaphorePermit<'a> {
     semaphore: &'a Semaphore,
-    permits: usize,
+    inner: tokio::sync::SemaphorePermit<'a>,
     held: Held,
 }
 
@@ -57,6 +57,7 @@ impl Semaphore {
     /// # Panics
     /// If `permits` is above [`Semaphore::MAX_PERMITS`].
     #[track_caller]
+    #[inline]
     pub fn new(permits: usize) -> Self {
         Self {
             inner: tokio::sync::Semaphore::new(permits),
@@ -69,6 +70,7 @@ impl Semaphore {
     /// # Panics
     /// If `permits` is above [`Semaphore::MAX_PERMITS`].
     #[track_caller]
+    #[inline]
     pub const fn const_new(permits: usize) -> Self {
         Self {
             inner: tokio::sync::Semaphore::const_new(permits),
@@ -78,6 +80,7 @@ impl Semaphore {
 
     /// How many permits nobody holds.
     #[must_use]
+    #[inline]
     pub fn available_permits(&self) -> usize {
         self.inner.available_permits()
     }
@@ -86,11 +89,13 @@ impl Semaphore {
     ///
     /// # Panics
     /// If there were more than [`Semaphore::MAX_PERMITS`].
+    #[inline]
     pub fn add_permits(&self, n: usize) {
         self.inner.add_permits(n);
     }
 
     /// Takes up to `n` available permits away for good, and tells how many.
+    #[inline]
     pub fn forget_permits(&self, n: usize) -> usize {
         self.inner.forget_permits(n)
     }
@@ -100,8 +105,9 @@ impl Semaphore {
     /// # Errors
     /// [`AcquireError`] once the semaphore is closed.
     #[track_caller]
+    #[inline]
     pub fn acquire(&self) -> impl Future<Output = Result<SemaphorePermit<'_>, AcquireError>> {
-        self.take(1, A_PERMIT, Location::caller())
+        self.take(1, Location::caller(), || self.origin.note(A_PERMIT))
     }
 
     /// Waits for `n` permits at once.
@@ -109,11 +115,12 @@ impl Semaphore {
     /// # Errors
     /// [`AcquireError`] once the semaphore is closed.
     #[track_caller]
+    #[inline]
     pub fn acquire_many(
         &self,
         n: u32,
     ) -> impl Future<Output = Result<SemaphorePermit<'_>, AcquireError>> {
-        self.take(n, PERMITS, Location::caller())
+        self.take(n, Location::caller(), || self.origin.note(PERMITS))
     }
 
     /// Takes a permit if there is one.
@@ -122,6 +129,7 @@ impl Semaphore {
     /// [`TryAcquireError::NoPermits`] if there is none, [`TryAcquireError::Closed`] once the
     /// semaphore is closed.
     #[track_caller]
+    #[inline]
     pub fn try_acquire(&self) -> Result<SemaphorePermit<'_>, TryAcquireError> {
         self.try_acquire_many(1)
     }
@@ -132,6 +140,7 @@ impl Semaphore {
     /// [`TryAcquireError::NoPermits`] if there are fewer, [`TryAcquireError::Closed`] once the
     /// semaphore is closed.
     #[track_caller]
+    #[inline]
     pub fn try_acquire_many(&self, n: u32) -> Result<SemaphorePermit<'_>, TryAcquireError> {
         let permit = self.inner.try_acquire_many(n)?;
         Ok(self.given(permit, Location::caller()))
@@ -142,12 +151,14 @@ impl Semaphore {
     /// # Errors
     /// [`AcquireError`] once the semaphore is closed.
     #[track_caller]
+    #[inline]
     pub fn acquire_owned(
         self: Arc<Self>,
     ) -> impl Future<Output = Result<OwnedSemaphorePermit, AcquireError>> {
         let site = Location::caller();
         async move {
-            let taken = self.take(1, A_PERMIT, site).await?.into_parts();
+            let note = || self.origin.note(A_PERMIT);
+            let taken = self.take(1, site, note).await?.into_parts();
             Ok(OwnedSemaphorePermit::of(self, taken))
         }
     }
@@ -157,13 +168,15 @@ impl Semaphore {
     /// # Errors
     /// [`AcquireError`] once the semaphore is closed.
     #[track_caller]
+    #[inline]
     pub fn acquire_many_owned(
         self: Arc<Self>,
         n: u32,
     ) -> impl Future<Output = Result<OwnedSemaphorePermit, AcquireError>> {
         let site = Location::caller();
         async move {
-            let taken = self.take(n, PERMITS, site).await?.into_parts();
+            let note = || self.origin.note(PERMITS);
+            let taken = self.take(n, site, note).await?.into_parts();
             Ok(OwnedSemaphorePermit::of(self, taken))
         }
     }
@@ -173,6 +186,7 @@ impl Semaphore {
     /// # Errors
     /// As of [`Semaphore::try_acquire`].
     #[track_caller]
+    #[inline]
     pub fn try_acquire_owned(self: Arc<Self>) -> Result<OwnedSemaphorePermit, TryAcquireError> {
         self.try_acquire_many_owned(1)
     }
@@ -182,6 +196,7 @@ impl Semaphore {
     /// # Errors
     /// As of [`Semaphore::try_acquire_many`].
     #[track_caller]
+    #[inline]
     pub fn try_acquire_many_owned(
         self: Arc<Self>,
         n: u32,
@@ -191,12 +206,14 @@ impl Semaphore {
     }
 
     /// Gives out no more permits: who waits, and whoever comes, gets an error.
+    #[inline]
     pub fn close(&self) {
         self.inner.close();
     }
 
     /// Whether [`Semaphore::close`] was called.
     #[must_use]
+    #[inline]
     pub fn is_closed(&self) -> bool {
         self.inner.is_closed()
     }
@@ -205,25 +222,25 @@ impl Semaphore {
     async fn take(
         &self,
         n: u32,
-        wanted: &'static str,
         site: &'static Location<'static>,
+        note: impl Fn(),
     ) -> Result<SemaphorePermit<'_>, AcquireError> {
-        let note = || self.origin.note(wanted);
-        let permit = Leaf::new(self.inner.acquire_many(n), note).await?;
-        Ok(self.given(permit, site))
+        let inner = match attempt(|| self.inner.try_acquire_many(n)).await {
+            Ok(inner) => inner,
+            Err(_) => Leaf::new(self.inner.acquire_many(n), note).await?,
+        };
+        Ok(self.given(inner, site))
     }
 
     #[inline]
-    fn given(
-        &self,
-        permit: tokio::sync::SemaphorePermit<'_>,
+    fn given<'a>(
+        &'a self,
+        inner: tokio::sync::SemaphorePermit<'a>,
         site: &'static Location<'static>,
-    ) -> SemaphorePermit<'_> {
-        let permits = permit.num_permits();
-        permit.forget();
+    ) -> SemaphorePermit<'a> {
         SemaphorePermit {
             semaphore: self,
-            permits,
+            inner,
             held: self.origin.hold(site),
         }
     }
@@ -238,10 +255,11 @@ impl fmt::Debug for Semaphore {
     }
 }
 
-impl<'a> SemaphorePermit<'a> {
+impl SemaphorePermit<'_> {
     /// Keeps the permits from ever being given back.
-    pub fn forget(mut self) {
-        self.permits = 0;
+    #[inline]
+    pub fn forget(self) {
+        self.inner.forget();
     }
 
     /// Adds `other`'s permits to these.
@@ -249,45 +267,48 @@ impl<'a> SemaphorePermit<'a> {
     /// # Panics
     /// If they are of different semaphores.
     #[track_caller]
-    pub fn merge(&mut self, mut other: Self) {
-        assert!(
-            std::ptr::eq(self.semaphore, other.semaphore),
-            "merging permits from different semaphore instances"
-        );
-        self.permits += std::mem::take(&mut other.permits);
+    #[inline]
+    pub fn merge(&mut self, other: Self) {
+        self.inner.merge(other.inner);
     }
 
     /// Takes `n` of these permits apart; `None` if there are fewer.
     #[must_use = "permits that are dropped are given back"]
+    #[inline]
     pub fn split(&mut self, n: usize) -> Option<Self> {
-        self.permits = self.permits.checked_sub(n)?;
+        let inner = self.inner.split(n)?;
         Some(Self {
             semaphore: self.semaphore,
-            permits: n,
+            inner,
             held: self.held.share(),
         })
     }
 
     /// The semaphore they are of.
     #[must_use]
+    #[inline]
     pub fn semaphore(&self) -> &Semaphore {
         self.semaphore
     }
 
     /// How many permits these are.
     #[must_use]
+    #[inline]
     pub fn num_permits(&self) -> usize {
-        self.permits
+        self.inner.num_permits()
     }
 
     #[inline]
-    fn into_parts(mut self) -> (usize, Held) {
-        (std::mem::take(&mut self.permits), self.held.take())
+    fn into_parts(self) -> (usize, Held) {
+        let permits = self.inner.num_permits();
+        self.inner.forget();
+        (permits, self.held)
     }
 }
 
 impl OwnedSemaphorePermit {
     /// Keeps the permits from ever being given back.
+    #[inline]
     pub fn forget(mut self) {
         self.permits = 0;
     }
@@ -297,6 +318,7 @@ impl OwnedSemaphorePermit {
     /// # Panics
     /// If they are of different semaphores.
     #[track_caller]
+    #[inline]
     pub fn merge(&mut self, mut other: Self) {
         assert!(
             Arc::ptr_eq(&self.semaphore, &other.semaphore),
@@ -307,6 +329,7 @@ impl OwnedSemaphorePermit {
 
     /// Takes `n` of these permits apart; `None` if there are fewer.
     #[must_use = "permits that are dropped are given back"]
+    #[inline]
     pub fn split(&mut self, n: usize) -> Option<Self> {
         self.permits = self.permits.checked_sub(n)?;
         Some(Self {
@@ -318,12 +341,14 @@ impl OwnedSemaphorePermit {
 
     /// The semaphore they are of.
     #[must_use]
+    #[inline]
     pub fn semaphore(&self) -> &Arc<Semaphore> {
         &self.semaphore
     }
 
     /// How many permits these are.
     #[must_use]
+    #[inline]
     pub fn num_permits(&self) -> usize {
         self.permits
     }
@@ -338,13 +363,6 @@ impl OwnedSemaphorePermit {
     }
 }
 
-impl Drop for SemaphorePermit<'_> {
-    #[inline]
-    fn drop(&mut self) {
-        self.semaphore.add_permits(self.permits);
-    }
-}
-
 impl Drop for OwnedSemaphorePermit {
     #[inline]
     fn drop(&mut self) {
@@ -354,7 +372,7 @@ impl Drop for OwnedSemaphorePermit {
 
 impl fmt::Debug for SemaphorePermit<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SemaphorePermit({})", self.permits)
+        write!(f, "SemaphorePermit({})", self.num_permits())
     }
 }
 

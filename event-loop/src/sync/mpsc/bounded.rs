@@ -9,7 +9,7 @@ use tokio::sync::mpsc as tokio_mpsc;
 
 use super::error::{SendError, SendTimeoutError, TryRecvError, TrySendError};
 use super::{AN_ITEM, CLOSING, Permit, PermitIterator, ROOM};
-use crate::sync::leaf::{Leaf, Unbudgeted, poll_leaf};
+use crate::sync::leaf::{Leaf, Unbudgeted, attempt, poll_leaf};
 use crate::sync::record::{Kind, ReceiverEnd, SenderEnd, WeakEnd, ends};
 use crate::time::timeout;
 
@@ -152,8 +152,14 @@ impl<T> Sender<T> {
     ///
     /// # Errors
     /// The item, if the receiver is closed or gone.
-    pub fn send(&self, value: T) -> impl Future<Output = Result<(), SendError<T>>> {
-        Leaf::new(self.inner.send(value), || self.end.note(ROOM))
+    pub async fn send(&self, value: T) -> Result<(), SendError<T>> {
+        match self.reserve().await {
+            Ok(permit) => {
+                permit.send(value);
+                Ok(())
+            }
+            Err(_) => Err(SendError(value)),
+        }
     }
 
     /// Waits until the receiver is closed or gone.
@@ -199,8 +205,11 @@ impl<T> Sender<T> {
     ///
     /// # Errors
     /// [`SendError`] if the receiver is closed or gone.
-    pub fn reserve(&self) -> impl Future<Output = Result<Permit<'_, T>, SendError<()>>> {
-        Leaf::new(self.inner.reserve(), || self.end.note(ROOM))
+    pub async fn reserve(&self) -> Result<Permit<'_, T>, SendError<()>> {
+        match attempt(|| self.inner.try_reserve()).await {
+            Ok(permit) => Ok(permit),
+            Err(_) => Leaf::new(self.inner.reserve(), || self.end.note(ROOM)).await,
+        }
     }
 
     /// Waits for room for `n` items, which is then kept for them.

@@ -10,7 +10,7 @@ use std::panic::Location;
 
 use tokio::sync::TryLockError;
 
-use super::leaf::Leaf;
+use super::leaf::{Leaf, attempt};
 use super::record::{Kind, Origin};
 
 pub use owned::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard};
@@ -99,8 +99,10 @@ impl<T: ?Sized> RwLock<T> {
     pub fn read(&self) -> impl Future<Output = RwLockReadGuard<'_, T>> {
         let site = Location::caller();
         async move {
-            let note = || self.origin.note(TO_READ);
-            let inner = Leaf::new(self.inner.read(), note).await;
+            let inner = match attempt(|| self.inner.try_read()).await {
+                Ok(inner) => inner,
+                Err(_) => Leaf::new(self.inner.read(), || self.origin.note(TO_READ)).await,
+            };
             RwLockReadGuard::new(inner, self.origin.hold(site))
         }
     }
@@ -111,8 +113,10 @@ impl<T: ?Sized> RwLock<T> {
     pub fn write(&self) -> impl Future<Output = RwLockWriteGuard<'_, T>> {
         let site = Location::caller();
         async move {
-            let note = || self.origin.note(TO_WRITE);
-            let inner = Leaf::new(self.inner.write(), note).await;
+            let inner = match attempt(|| self.inner.try_write()).await {
+                Ok(inner) => inner,
+                Err(_) => Leaf::new(self.inner.write(), || self.origin.note(TO_WRITE)).await,
+            };
             RwLockWriteGuard::new(inner, self.origin.hold(site))
         }
     }

@@ -52,7 +52,6 @@ impl<T: ?Sized + 'static> RwLock<T> {
     {
         let site = Location::caller();
         async move {
-            // Mostly there is nothing to wait for; then no future has to be boxed.
             let at_once = attempt(|| Read::try_lock(self.clone()));
             let inner = match at_once.await {
                 Ok(inner) => inner,
