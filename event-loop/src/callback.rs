@@ -122,9 +122,8 @@ impl Call {
     }
 
     fn report(&self, ev: &EventLoop, message: &str, error: String) {
-        let mut context = ErrorContext::new(ev, message, error);
-        context.created_at = Some(self.site);
-        ev.call_exception_handler(&context);
+        let context = ErrorContext::new(ev, message, error);
+        ev.call_exception_handler(&context.in_callback(self.site, self.deadline));
     }
 
     fn take(&self) -> Option<Callback> {

@@ -7,7 +7,22 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::time::Instant;
 use crate::{EventLoop, TaskId};
 
-/// What an exception handler is told.
+/// What an exception handler is told; `Display` prints it, with a line each for who and where.
+///
+/// ```
+/// # use event_loop::{production, ErrorContext, EventLoop, LoopConfig};
+/// # let ev = production::current_thread(LoopConfig::default()).unwrap();
+/// let (tell, told) = std::sync::mpsc::sync_channel(1);
+/// ev.set_exception_handler(Some(move |_: &EventLoop, context: &ErrorContext| {
+///     tell.send(context.clone()).unwrap();
+/// }));
+/// ev.call_soon(|| panic!("boom")).unwrap();
+/// ev.stop();
+/// ev.run_forever().unwrap();
+/// let context = told.recv().unwrap();
+/// assert_eq!((&*context.message, &*context.error), ("Exception in callback", "boom"));
+/// assert!(context.callback.is_some() && context.task.is_none());
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ErrorContext {
@@ -19,10 +34,24 @@ pub struct ErrorContext {
     pub task: Option<TaskId>,
     /// The task's name, if it has one.
     pub task_name: Option<String>,
+    /// The callback it happened in, if it was one.
+    pub callback: Option<CallbackInfo>,
     /// Where the task was spawned, or the callback scheduled.
     pub created_at: Option<&'static Location<'static>>,
-    /// The loop's time when it was reported.
+    /// The loop it happened on; in simulation its host.
+    pub loop_name: String,
+    /// The loop's time when it happened.
     pub at: Instant,
+}
+
+/// A scheduled callback, as errors show it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CallbackInfo {
+    /// The call that scheduled it.
+    pub scheduled_at: &'static Location<'static>,
+    /// Its deadline, if it has one.
+    pub deadline: Option<Instant>,
 }
 
 impl ErrorContext {
@@ -32,24 +61,58 @@ impl ErrorContext {
             error,
             task: None,
             task_name: None,
+            callback: None,
             created_at: None,
+            loop_name: ev.name(),
             at: ev.now(),
         }
+    }
+
+    pub(crate) fn in_callback(
+        mut self,
+        scheduled_at: &'static Location<'static>,
+        deadline: Option<Instant>,
+    ) -> Self {
+        self.created_at = Some(scheduled_at);
+        self.callback = Some(CallbackInfo {
+            scheduled_at,
+            deadline,
+        });
+        self
     }
 }
 
 impl fmt::Display for ErrorContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.message, self.error)?;
-        match (&self.task_name, self.task) {
-            (Some(name), _) => write!(f, "; task \"{name}\"")?,
-            (None, Some(id)) => write!(f, "; task {id}")?,
-            (None, None) => {}
+        match (self.task, &self.callback, self.created_at) {
+            (Some(id), ..) => {
+                write!(f, "\n  in task {id}")?;
+                if let Some(name) = &self.task_name {
+                    write!(f, " \"{name}\"")?;
+                }
+                if let Some(site) = self.created_at {
+                    write!(f, ", spawned at {site}")?;
+                }
+            }
+            (None, Some(callback), _) => {
+                write!(
+                    f,
+                    "\n  in a callback scheduled at {}",
+                    callback.scheduled_at
+                )?;
+                if let Some(deadline) = callback.deadline {
+                    write!(f, ", due at {deadline:?}")?;
+                }
+            }
+            (None, None, Some(site)) => write!(f, "\n  created at {site}")?,
+            (None, None, None) => {}
         }
-        match self.created_at {
-            Some(site) => write!(f, " (created at {site})"),
-            None => Ok(()),
-        }
+        write!(
+            f,
+            "\n  on loop \"{}\", at {:?} of its clock",
+            self.loop_name, self.at
+        )
     }
 }
 

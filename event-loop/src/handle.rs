@@ -250,6 +250,14 @@ impl EventLoop {
         }
     }
 
+    /// What the loop is called; in simulation its host.
+    pub(crate) fn name(&self) -> String {
+        match &self.shared.inner {
+            Inner::Tokio(tokio) => tokio.describe().name,
+            Inner::Other(backend) => backend.describe().name,
+        }
+    }
+
     /// The backend, if it is not tokio.
     pub(crate) fn backend(&self) -> Option<&Arc<dyn Backend>> {
         match &self.shared.inner {

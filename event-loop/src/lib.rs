@@ -45,7 +45,7 @@ pub use callback::CallHandle;
 pub use config::{Description, LoopConfig};
 pub use context::{current, running};
 pub use error::{Closed, LoopError, NoCurrentLoop};
-pub use exception::ErrorContext;
+pub use exception::{CallbackInfo, ErrorContext};
 pub use handle::EventLoop;
 pub use inspect::{Dump, TaskInfo};
 pub use runner::Runner;

@@ -321,7 +321,7 @@ fn a_panic_in_a_callback_goes_to_the_exception_handler_and_the_loop_goes_on(back
     let [report] = &reports.take()[..] else {
         panic!("one report");
     };
-    assert_snapshot!(sentence(report), @"Exception in callback: boom (created at [site])");
+    assert_snapshot!(sentence(report).lines().next().unwrap(), @"Exception in callback: boom");
     assert_eq!(report.created_at.unwrap().line(), line);
 }
 

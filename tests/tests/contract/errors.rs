@@ -4,6 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
+use event_loop::time::sleep;
 use event_loop::{ErrorContext, EventLoop, LoopError, Runner};
 use insta::assert_snapshot;
 use sim::{Config, VerdictKind};
@@ -15,7 +16,11 @@ use crate::log::{Log, OnDrop, sentence};
 
 clauses! {
     E1 {
-        a_report_says_what_where_and_when: Everywhere,
+        a_report_of_a_callback_says_what_where_and_when: Everywhere,
+        a_report_of_a_timed_callback_has_its_deadline: Everywhere,
+        a_report_of_a_task_says_which_and_where_it_was_spawned: Everywhere,
+        a_report_of_an_unread_err_is_that_of_its_task: Everywhere,
+        a_report_names_its_host: WorldsOwn,
     }
     E2 {
         a_handler_is_replaced_at_once_even_from_within_itself: Everywhere,
@@ -30,6 +35,8 @@ clauses! {
     }
 }
 
+const NEVER_RETRIEVED: &str = "Task exception was never retrieved";
+
 type Handler = fn(&EventLoop, &ErrorContext);
 
 fn iterate(ev: &EventLoop) -> Result<(), LoopError> {
@@ -37,27 +44,157 @@ fn iterate(ev: &EventLoop) -> Result<(), LoopError> {
     ev.run_forever()
 }
 
-fn a_report_says_what_where_and_when(backend: Backend) {
-    let ev = backend.make();
+/// What the handler of a loop was told, and which loop told it.
+fn watch(ev: &EventLoop) -> Log<(EventLoop, ErrorContext)> {
     let reports = Log::new();
     let told = reports.clone();
     ev.set_exception_handler(Some(move |ev: &EventLoop, context: &ErrorContext| {
         told.note((ev.clone(), context.clone()));
     }));
-    ev.run_until_complete(async { event_loop::time::sleep(Duration::from_millis(2)).await })
+    reports
+}
+
+/// Iterates until one report has come, which it returns with its text: without call sites, and
+/// without the time where that is the machine's.
+fn report_of(
+    backend: Backend,
+    ev: &EventLoop,
+    fail: impl FnOnce(&EventLoop),
+) -> (ErrorContext, String) {
+    let reports = watch(ev);
+    ev.run_until_complete(async { sleep(Duration::from_millis(2)).await })
         .unwrap();
     let before = ev.now();
-    let line = line!() + 1;
-    ev.call_soon(|| std::panic::panic_any(7)).unwrap();
-    iterate(&ev).unwrap();
-    let [(teller, report)] = &reports.take()[..] else {
+    fail(ev);
+    let mut told = Vec::new();
+    while told.is_empty() {
+        ev.run_until_complete(async { sleep(Duration::from_millis(1)).await })
+            .unwrap();
+        told.extend(reports.take());
+    }
+    let (teller, report) = told.pop().unwrap();
+    assert!(told.is_empty(), "{told:?}");
+    assert!(teller.same_loop(ev));
+    assert!((before..=ev.now()).contains(&report.at));
+    assert_eq!(report.loop_name, ev.describe().name);
+    let text = sentence(&report);
+    let (text, at) = text.rsplit_once(&format!(" {:?}", report.at)).unwrap();
+    assert_eq!(at, " of its clock");
+    let name = if backend.is_simulated() {
+        "main"
+    } else {
+        "loop"
+    };
+    let id = report
+        .task
+        .map_or("no task".to_owned(), |id| id.to_string());
+    let text = text.replace(&format!("loop \"{name}\""), "loop [name]");
+    (report, text.replace(&id, "#n"))
+}
+
+fn a_report_of_a_callback_says_what_where_and_when(backend: Backend) {
+    let ev = backend.make();
+    let line = line!() + 2;
+    let (report, text) = report_of(backend, &ev, |ev| {
+        ev.call_soon(|| std::panic::panic_any(7)).unwrap();
+    });
+    assert_snapshot!(text, @r"
+    Exception in callback: a panic whose payload is not text
+      in a callback scheduled at [site]
+      on loop [name], at
+    ");
+    assert_eq!(report.message, "Exception in callback");
+    assert_eq!(report.error, "a panic whose payload is not text");
+    assert_eq!((report.task, &report.task_name), (None, &None));
+    let callback = report.callback.unwrap();
+    assert_eq!(Some(callback.scheduled_at), report.created_at);
+    assert_eq!(
+        (callback.scheduled_at.line(), callback.deadline),
+        (line, None)
+    );
+}
+
+fn a_report_of_a_timed_callback_has_its_deadline(backend: Backend) {
+    let ev = backend.make();
+    let mut deadline = None;
+    let (report, text) = report_of(backend, &ev, |ev| {
+        let call = ev.call_later(Duration::from_millis(3), || panic!("late"));
+        deadline = call.unwrap().when();
+    });
+    let callback = report.callback.as_ref().unwrap();
+    assert_eq!(callback.deadline, deadline);
+    let text = text.replace(&format!("{:?}", deadline.unwrap()), "[deadline]");
+    assert_snapshot!(text, @r"
+    Exception in callback: late
+      in a callback scheduled at [site], due at [deadline]
+      on loop [name], at
+    ");
+}
+
+fn a_report_of_a_task_says_which_and_where_it_was_spawned(backend: Backend) {
+    let ev = backend.make();
+    let mut id = None;
+    let line = line!() + 2;
+    let (report, text) = report_of(backend, &ev, |ev| {
+        let task = ev.spawn_named("careless", async { panic!("boom") as () });
+        id = task.id();
+    });
+    assert_snapshot!(text, @r#"
+    Task exception was never retrieved: boom
+      in task #n "careless", spawned at [site]
+      on loop [name], at
+    "#);
+    assert_eq!(report.task_name.as_deref(), Some("careless"));
+    assert_eq!((report.task, report.callback), (id, None));
+    assert_eq!(report.created_at.unwrap().line(), line);
+    assert_eq!(
+        (&*report.message, &*report.error),
+        (NEVER_RETRIEVED, "boom")
+    );
+}
+
+fn a_report_of_an_unread_err_is_that_of_its_task(backend: Backend) {
+    let ev = backend.make();
+    let mut id = None;
+    let line = line!() + 2;
+    let (report, text) = report_of(backend, &ev, |ev| {
+        let task = ev.spawn_fallible(async { Err::<(), _>("refused") });
+        id = task.id();
+    });
+    assert_snapshot!(text, @r"
+    Task exception was never retrieved: refused
+      in task #n, spawned at [site]
+      on loop [name], at
+    ");
+    assert_eq!(
+        (report.task, report.task_name, report.callback),
+        (id, None, None)
+    );
+    assert_eq!(report.created_at.unwrap().line(), line);
+    assert_eq!(
+        (&*report.message, &*report.error),
+        (NEVER_RETRIEVED, "refused")
+    );
+}
+
+fn a_report_names_its_host(backend: Backend) {
+    let reports = Log::new();
+    let told = reports.clone();
+    let run = backend.world(Config::new(), |sim| async move {
+        let ev = sim.host("other").event_loop();
+        ev.set_exception_handler(Some(move |_: &EventLoop, context: &ErrorContext| {
+            told.note(context.clone());
+        }));
+        ev.spawn_named("careless", async { panic!("boom") as () })
+            .detach();
+        sleep(Duration::from_millis(5)).await;
+    });
+    assert!(run.verdict.is_none(), "{:?}", run.verdict);
+    let [report] = &reports.take()[..] else {
         panic!("one report");
     };
-    assert!(teller.same_loop(&ev));
-    assert!((before..=ev.now()).contains(&report.at));
-    assert_eq!(report.created_at.unwrap().line(), line);
-    assert_eq!((report.task, &report.task_name), (None, &None));
-    assert_snapshot!(sentence(report), @"Exception in callback: a panic whose payload is not text (created at [site])");
+    assert_eq!(report.loop_name, "other");
+    assert_eq!(report.task_name.as_deref(), Some("careless"));
 }
 
 fn a_handler_is_replaced_at_once_even_from_within_itself(backend: Backend) {
@@ -90,7 +227,7 @@ fn a_handler_that_panics_does_not_stop_the_loop(backend: Backend) {
     ev.call_soon(log.noting("behind")).unwrap();
     iterate(&ev).unwrap();
     ev.spawn(async { panic!("unread") as () }).detach();
-    ev.run_until_complete(async { event_loop::time::sleep(Duration::from_millis(5)).await })
+    ev.run_until_complete(async { sleep(Duration::from_millis(5)).await })
         .unwrap();
     assert_eq!(log.take(), ["behind"]);
 }

@@ -64,7 +64,7 @@ pub(crate) fn sentence(error: impl fmt::Display) -> String {
         let Some(at) = word.find("tests/") else {
             return word.to_owned();
         };
-        let site = word[at..].trim_end_matches([')', ',', ':', ';', '.']);
+        let site = word[at..].trim_end_matches([')', ',', ':', ';', '.', '\n']);
         word.replace(site, "[site]")
     });
     words.collect::<Vec<_>>().join(" ")
