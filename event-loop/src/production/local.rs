@@ -18,7 +18,7 @@ use pin_project_lite::pin_project;
 use tokio::task::coop;
 
 use super::TokioLoop;
-use super::task::{InTask, TokioTask};
+use super::task::{InTask, Left, TokioTask};
 use crate::coop::poll_leaf;
 use crate::handle::Inner;
 use crate::task::Output;
@@ -267,7 +267,7 @@ pin_project! {
 }
 
 impl<F: Future> Future for Listed<F> {
-    type Output = F::Output;
+    type Output = Left<F::Output>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         self.project().future.poll(cx)
@@ -276,7 +276,7 @@ impl<F: Future> Future for Listed<F> {
 
 /// A started local task. Dropping it aborts; see [`detach`](Self::detach).
 pub(crate) struct LocalTaskHandle<T> {
-    task: FallibleTask<Output<T>, Arc<LocalTask>>,
+    task: FallibleTask<Left<Output<T>>, Arc<LocalTask>>,
     local: Arc<LocalTask>,
 }
 
@@ -303,7 +303,7 @@ impl<T> Future for LocalTaskHandle<T> {
             Pin::new(&mut self.task)
                 .poll(cx)
                 .map(|output| match output {
-                    Some(output) => output.read(id),
+                    Some(left) => left.take().read(id),
                     None => Err(TaskError::aborted(id)),
                 })
         })

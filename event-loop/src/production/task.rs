@@ -79,6 +79,13 @@ impl TokioTask {
             .for_each(Waker::wake);
     }
 
+    /// The task is over, its future dropped.
+    fn end(&self) {
+        if let Inner::Tokio(tokio) = &self.ev.shared.inner {
+            tokio.forget(self);
+        }
+    }
+
     pub(crate) fn describe(&self, context: &mut ErrorContext) {
         context.task = Some(self.id);
         context.task_name = self.name.as_deref().map(Into::into);
@@ -88,7 +95,7 @@ impl TokioTask {
 
 /// A started task; dropping it detaches.
 pub(crate) struct TokioTaskHandle<T> {
-    join: JoinHandle<Output<T>>,
+    join: JoinHandle<Left<Output<T>>>,
     task: Arc<TokioTask>,
 }
 
@@ -137,7 +144,7 @@ impl<T> Future for TokioTaskHandle<T> {
         Pin::new(&mut self.join)
             .poll(cx)
             .map(|joined| match joined {
-                Ok(output) => output.read(id),
+                Ok(left) => left.take().read(id),
                 Err(error) if error.is_panic() => Err(TaskError::panicked(id, error.into_panic())),
                 Err(_) => Err(TaskError::aborted(id)),
             })
@@ -184,10 +191,8 @@ pin_project! {
             swap_tokio_task(this.task, &mut entered);
             this.future.set(None);
             swap_tokio_task(this.task, &mut entered);
-            if let Some(task) = this.task
-                && let Inner::Tokio(tokio) = &task.event_loop().shared.inner
-            {
-                tokio.forget(task);
+            if let Some(task) = this.task {
+                task.end();
             }
         }
     }
@@ -203,11 +208,11 @@ impl<F> InTask<F> {
 }
 
 impl<F: Future> Future for InTask<F> {
-    type Output = F::Output;
+    type Output = Left<F::Output>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.project();
-        let Some(future) = this.future.as_pin_mut() else {
+        let mut this = self.project();
+        let Some(future) = this.future.as_mut().as_pin_mut() else {
             return Poll::Pending;
         };
         let ev = this.task.as_ref().map(|task| task.event_loop());
@@ -220,14 +225,46 @@ impl<F: Future> Future for InTask<F> {
         let mut entered = false;
         swap_tokio_task(this.task, &mut entered);
         let polled = future.poll(cx);
+        if polled.is_ready() {
+            this.future.set(None);
+        }
         swap_tokio_task(this.task, &mut entered);
-        if let (Some((slow, began)), Some(task)) = (watched, this.task) {
+        if let (Some((slow, began)), Some(task)) = (watched, &*this.task) {
             task.tell_if_slow(slow, process_now() - began);
         }
         // Moving what is pending would wait for the memory it was just written to.
-        if polled.is_pending() {
+        let Poll::Ready(output) = polled else {
             return Poll::Pending;
+        };
+        let task = this.task.take();
+        task.iter().for_each(|task| task.end());
+        Poll::Ready(Left {
+            output: Some(output),
+            task,
+        })
+    }
+}
+
+/// What a task leaves behind. Nobody may ever take it: then it is dropped as the current task,
+/// wherever its last owner, tokio's worker or a handle, happens to be.
+pub(crate) struct Left<O> {
+    output: Option<O>,
+    task: Option<Arc<TokioTask>>,
+}
+
+impl<O> Left<O> {
+    pub(crate) fn take(mut self) -> O {
+        self.output.take().expect("an outcome is taken once")
+    }
+}
+
+impl<O> Drop for Left<O> {
+    fn drop(&mut self) {
+        if let Some(output) = self.output.take() {
+            let mut entered = false;
+            swap_tokio_task(&mut self.task, &mut entered);
+            drop(output);
+            swap_tokio_task(&mut self.task, &mut entered);
         }
-        polled
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -144,8 +145,13 @@ impl<T> Future for TaskHandle<T> {
 impl<T> Drop for TaskHandle<T> {
     fn drop(&mut self) {
         // Dropping async-task's own handle would cancel the task.
-        match std::mem::replace(&mut self.repr, Repr::Closed) {
-            Repr::World { task, .. } => task.detach(),
+        match mem::replace(&mut self.repr, Repr::Closed) {
+            Repr::World { task, ev, .. } => {
+                // A value that nobody took is dropped here, where no loop need be current.
+                let drops = mem::needs_drop::<T>() && task.is_finished();
+                let _entered = drops.then(|| ev.unowned().enter());
+                task.detach();
+            }
             Repr::Local(task) => task.detach(),
             Repr::Tokio(_) | Repr::Closed => {}
         }

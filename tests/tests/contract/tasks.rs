@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use event_loop::time::{sleep, timeout};
 use event_loop::{
-    ErrorContext, EventLoop, TaskError, cancelled, spawn, spawn_fallible, spawn_named, yield_now,
+    ErrorContext, EventLoop, TaskError, TaskId, cancelled, spawn, spawn_fallible, spawn_named,
+    yield_now,
 };
 use insta::assert_snapshot;
 
@@ -366,20 +367,40 @@ fn a_destructor_that_panics_under_an_abort_goes_to_the_exception_handler(backend
 fn a_value_that_nobody_takes_may_panic_when_it_is_dropped(backend: Backend) {
     let ev = backend.make();
     let reports = reports(&ev);
+    let told = reports.clone();
     let value = || OnDrop::new(|| panic!("in drop"));
-    ev.run_until_complete(async move {
-        spawn(async move { value() }).detach();
-        let finished = spawn(async move { value() });
-        until(|| finished.is_finished()).await;
-        drop(finished);
-        sleep(5 * TICK).await;
-    })
-    .unwrap();
-    let told: Vec<_> = reports.take().into_iter().map(|r| r.error).collect();
-    // Tokio's workers drop a detached task's value with no loop current: only the panic hook
-    // is told.
-    if backend != Backend::MultiThread {
-        assert_eq!(told, ["in drop"; 2]);
+    let (mut ids, late) = ev
+        .run_until_complete(async move {
+            let detached = spawn(async move { value() });
+            let mut ids = vec![detached.id()];
+            detached.detach();
+            let mut reports = Vec::new();
+            until(|| {
+                reports.extend(told.take());
+                !reports.is_empty()
+            })
+            .await;
+            let finished = spawn(async move { value() });
+            ids.push(finished.id());
+            until(|| finished.is_finished()).await;
+            drop(finished);
+            reports.into_iter().for_each(|report| told.note(report));
+            let late = spawn(async move { value() });
+            until(|| late.is_finished()).await;
+            (ids, late)
+        })
+        .unwrap();
+    // Where no task is polled, and no loop is current.
+    ids.push(late.id());
+    drop(late);
+    let mut reports = reports.take();
+    let told: Vec<_> = reports.iter().map(|r| &*r.error).collect();
+    assert_eq!(told, ["in drop"; 3]);
+    // In a world a value left in a handle is dropped by whoever drops the handle.
+    if !backend.is_simulated() {
+        reports.sort_unstable_by_key(|report| report.task.map(TaskId::serial));
+        let told: Vec<_> = reports.iter().map(|report| report.task).collect();
+        assert_eq!(told, ids);
     }
     assert_eq!(ev.run_until_complete(async { 7 }), Ok(7));
 }
