@@ -303,7 +303,11 @@ impl Backend for SimLoop {
         });
         match state {
             Some(TimerState::Fired) => true,
-            Some(TimerState::Pending) | None => false,
+            Some(TimerState::Pending) => {
+                self.note_timer(key);
+                false
+            }
+            None => false,
             Some(TimerState::PendingForAnother) => {
                 // Cloned here, and the replaced one dropped here, with the core closed.
                 let fresh = waker.clone();
@@ -314,6 +318,7 @@ impl Backend for SimLoop {
                         None => fresh,
                     });
                 drop(unused);
+                self.note_timer(key);
                 false
             }
         }
@@ -460,6 +465,19 @@ impl SimLoop {
     /// Notes what the current task waits for, in a run that is recorded.
     fn note(&self, wait: impl FnOnce() -> Wait) {
         self.world.note(wait);
+    }
+
+    /// Notes that the current task still waits for a timer, unless it waits for more than that.
+    fn note_timer(&self, key: TimerKey) {
+        let Some(task) = polled_task().filter(|_| self.world.is_recording()) else {
+            return;
+        };
+        self.world.enter(|core| {
+            let deadline = core.timer_deadline(self.host, key);
+            if let (Some(recording), Some(at)) = (&mut core.recording, deadline) {
+                recording.still_waits(task.serial(), || Wait::Timer(at));
+            }
+        });
     }
 }
 

@@ -8,6 +8,8 @@ use std::sync::Arc;
 
 use virtual_time::Instant;
 
+use crate::world::entry::plain_name;
+
 pub use json::JsonLines;
 pub use text::Timeline;
 pub(crate) use text::first_difference;
@@ -106,6 +108,8 @@ pub(crate) struct Event {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Names {
     pub(crate) hosts: Vec<String>,
+    /// How entries call the loop of each host: no two alike.
+    pub(crate) loops: Vec<String>,
     pub(crate) tasks: BTreeMap<u64, TaskName>,
 }
 
@@ -115,6 +119,18 @@ pub(crate) struct TaskName {
     pub(crate) text: Arc<str>,
     pub(crate) site: &'static std::panic::Location<'static>,
     pub(crate) host: u32,
+}
+
+impl Names {
+    pub(crate) fn add_host(&mut self, name: &str) {
+        let text = plain_name(name);
+        let alike = self.hosts.iter().filter(|host| plain_name(host) == text);
+        self.loops.push(match alike.count() {
+            0 => text,
+            n => format!("{text}~{}", n + 1),
+        });
+        self.hosts.push(name.to_owned());
+    }
 }
 
 /// The trace of a run under way.

@@ -75,7 +75,7 @@ pub(crate) struct Core {
     pub(crate) hosts: Vec<Host>,
     /// The task that stands for the future the world is driven for.
     pub(crate) root: Option<TaskMeta>,
-    root_queued: bool,
+    pub(super) root_queued: bool,
     pub(super) limits: Limits,
     rounds_timers: bool,
     /// What the hosts read, where that is not the world's time.
@@ -340,6 +340,14 @@ impl Core {
         match &mut self.iterations {
             None => self.timers.get_mut(key),
             Some(iterations) => iterations.timer_waker(host, key),
+        }
+    }
+
+    /// When a timer is due that is pending.
+    pub(crate) fn timer_deadline(&self, host: u32, key: TimerKey) -> Option<Instant> {
+        match &self.iterations {
+            None => self.timers.deadline(key),
+            Some(iterations) => iterations.deadline(host, key),
         }
     }
 

@@ -124,6 +124,11 @@ impl Iterations {
         }
     }
 
+    /// When a timer is due that is pending.
+    pub(crate) fn deadline(&self, host: u32, key: TimerKey) -> Option<Instant> {
+        self.loops.get(host as usize)?.timers.deadline(key)
+    }
+
     /// Takes a timer out that has not fired yet.
     pub(crate) fn cancel(&mut self, host: u32, key: TimerKey) -> Option<Alarm> {
         let host = self.loop_of(host);
@@ -294,7 +299,9 @@ impl Core {
             if let Some(recording) = &mut self.recording {
                 recording.picked(Woken::Host(host), choices, self.trace.names());
             }
-            if let Some(step) = self.serve(host, queued?, wakes) {
+            // What was taken out of the queue has left its turn behind.
+            let Some(queued) = queued else { continue };
+            if let Some(step) = self.serve(host, queued, wakes) {
                 return Some(step);
             }
         }
@@ -378,7 +385,12 @@ impl Core {
         if let Some(iterations) = &mut self.iterations
             && let Some(run) = iterations.run.take()
         {
-            iterations.loop_of(run.host).stopping = false;
+            let host = iterations.loop_of(run.host);
+            host.stopping = false;
+            // A wake of this root is none of the next one's.
+            let root = |queued: &Queued| matches!(queued, Queued::Ready(Ready::Root));
+            host.queue.retain(|queued| !root(queued));
+            self.root_queued = false;
         }
     }
 

@@ -81,6 +81,8 @@ impl Core {
     pub(super) fn skip(&mut self, span: Duration) {
         self.now += span;
         self.polls_before = self.polls;
+        // Who could not run has not failed to get anywhere.
+        self.progress_at += span;
         if self.now > Instant::BEGIN + self.limits.time {
             self.end_at_time_limit();
         }

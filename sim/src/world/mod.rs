@@ -200,7 +200,7 @@ impl World {
         let ev = EventLoop::from_backend(Arc::new(SimLoop::new(self.clone(), index)));
         self.core(|core| {
             if let Some(names) = core.trace.names() {
-                names.hosts.push(name.to_owned());
+                names.add_host(name);
             }
             core.trace.event(core.now, Kind::Host, 0, u64::from(index));
             core.hosts.push(Host {

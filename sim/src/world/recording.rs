@@ -1,6 +1,5 @@
 //! What is kept of a run only when it is run to be understood: names, holds, who waits on what.
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::Location;
 
@@ -117,7 +116,7 @@ impl Recording {
             .insert(self.sequence, Passed { who, wake, times });
         self.sequences.insert((who, self.sequence));
         match names.and_then(|names| who.name(names)) {
-            Some(name) => choices.listed_hold(&name, wake),
+            Some(name) => choices.listed_hold(name, wake),
             None => 0,
         }
     }
@@ -169,6 +168,13 @@ impl Recording {
         }
     }
 
+    /// The task waits for this if it has not said otherwise in this poll.
+    pub(crate) fn still_waits(&mut self, serial: u64, wait: impl FnOnce() -> Wait) {
+        if let Some((_, waits)) = self.waits.get_mut(&serial) {
+            waits.get_or_insert_with(wait);
+        }
+    }
+
     /// Where a live task stands.
     pub(crate) fn standing(&self, serial: u64) -> Standing {
         if self.running == Some(serial) || self.ready.contains(&serial) {
@@ -186,10 +192,10 @@ impl Recording {
 
 impl Woken {
     /// How entries call it.
-    fn name(self, names: &Names) -> Option<Cow<'_, str>> {
+    fn name(self, names: &Names) -> Option<&str> {
         match self {
-            Self::Task(serial) => Some(Cow::Borrowed(&*names.tasks.get(&serial)?.text)),
-            Self::Host(host) => Some(Cow::Owned(plain_name(names.hosts.get(host as usize)?))),
+            Self::Task(serial) => Some(&*names.tasks.get(&serial)?.text),
+            Self::Host(host) => names.loops.get(host as usize).map(String::as_str),
         }
     }
 }
@@ -199,7 +205,7 @@ impl Passed {
         if self.times > 0
             && let Some(name) = self.who.name(names)
         {
-            choices.hold(&name, self.wake, self.times);
+            choices.hold(name, self.wake, self.times);
         }
     }
 }
