@@ -1,6 +1,7 @@
 //! The table of live tasks: who they are, and the waker that brings each of them back.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU64;
 use std::panic::Location;
 use std::ptr;
 use std::sync::Arc;
@@ -28,8 +29,8 @@ pub(crate) struct TaskTable {
 #[derive(Debug)]
 pub(crate) struct Record {
     /// The task's serial, and below it the number of its origin: a task's place in the table need
-    /// not be written in it.
-    serial_and_origin: u64,
+    /// not be written in it. Never zero, which saves the table a word.
+    serial_and_origin: NonZeroU64,
     /// Absent until the task is built, and for the future a world is driven for.
     waker: Option<Waker>,
     /// What few tasks have, out of the way.
@@ -85,7 +86,8 @@ impl TaskTable {
         let slot = u32::try_from(entry.key()).expect("the table of tasks fits u32");
         let id = TaskId::new(self.made, slot);
         entry.insert(Record {
-            serial_and_origin: self.made << ORIGIN_BITS | u64::from(origin),
+            serial_and_origin: NonZeroU64::new(self.made << ORIGIN_BITS | u64::from(origin))
+                .expect("serials are counted from 1"),
             waker: None,
             extras: name.map(Extras::named),
         });
@@ -195,7 +197,7 @@ impl TaskTable {
 
 impl Record {
     fn serial(&self) -> u64 {
-        self.serial_and_origin >> ORIGIN_BITS
+        self.serial_and_origin.get() >> ORIGIN_BITS
     }
 
     fn id(&self, slot: usize) -> TaskId {
@@ -251,7 +253,7 @@ impl Origins {
     }
 
     fn of(&self, record: &Record) -> Origin {
-        let number = record.serial_and_origin & ((1 << ORIGIN_BITS) - 1);
+        let number = record.serial_and_origin.get() & ((1 << ORIGIN_BITS) - 1);
         self.list[number as usize]
     }
 }
