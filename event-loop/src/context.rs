@@ -86,14 +86,15 @@ pub fn current() -> Result<EventLoop, NoCurrentLoop> {
     })
 }
 
-/// The loop that is running on this thread right now: [`current`], but not a merely entered one.
+/// The loop that is running on this thread right now: [`current`], but not a merely entered one,
+/// which may be running elsewhere.
 ///
 /// # Errors
 /// [`NoCurrentLoop`] if none is running here.
 pub fn running() -> Result<EventLoop, NoCurrentLoop> {
     current()
         .ok()
-        .filter(EventLoop::is_running)
+        .filter(EventLoop::runs_here)
         .ok_or_else(NoCurrentLoop::here)
 }
 

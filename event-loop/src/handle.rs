@@ -288,6 +288,10 @@ impl EventLoop {
         let hosted = self.is_hosted();
         let (waiting, driver, adopt) = {
             let mut queue = self.callbacks();
+            // Who closes the loop has said so before it clears the queue.
+            if self.closed_flag() {
+                return Err(Closed);
+            }
             let waiting = queue.push(call.clone());
             let adopt = hosted && queue.adopt_driver();
             (waiting, queue.driver_waker(), adopt)

@@ -137,27 +137,46 @@ impl EventLoop {
     /// [`LoopError::CloseWhileRunning`], and [`LoopError::NotOnLoopThread`] while local tasks live
     /// on another thread.
     pub fn close(&self) -> Result<(), LoopError> {
-        if let Some(outer) = self.life().running {
-            return Err(LoopError::CloseWhileRunning { outer });
+        let first = {
+            let life = self.life();
+            if let Some(outer) = life.running {
+                return Err(LoopError::CloseWhileRunning { outer });
+            }
+            self.shared.home.may_close()?;
+            // With the life held, so that no run begins in between.
+            self.mark_closed()
+        };
+        if first {
+            self.drop_everything();
         }
-        self.shared.home.may_close()?;
-        self.close_now();
         Ok(())
     }
 
     /// The last owner is gone. While somebody else runs the loop, the end of the run sees to it.
     pub(crate) fn close_unless_running(&self) {
-        if self.life().running.is_none() {
-            self.close_now();
+        let first = {
+            let life = self.life();
+            life.running.is_none() && self.mark_closed()
+        };
+        if first {
+            self.drop_everything();
         }
     }
 
     /// Closes the loop whether or not it runs: the end of a world.
     #[doc(hidden)]
     pub fn close_now(&self) {
-        if self.shared.closed.swap(true, Ordering::AcqRel) {
-            return;
+        if self.mark_closed() {
+            self.drop_everything();
         }
+    }
+
+    /// Nothing is taken in from here on. True the first time: the caller drops what there is.
+    fn mark_closed(&self) -> bool {
+        !self.shared.closed.swap(true, Ordering::AcqRel)
+    }
+
+    fn drop_everything(&self) {
         // What destructors ask of the loop is refused, which takes a loop to ask.
         let _entered = self.enter();
         let scheduled = self.callbacks().clear();
@@ -203,6 +222,15 @@ impl EventLoop {
         self.closed_flag() || self.backend().is_some_and(|backend| backend.is_closed())
     }
 
+    /// Whether this thread is inside a run of the loop, or polls a task of it.
+    pub(crate) fn runs_here(&self) -> bool {
+        match &self.shared.inner {
+            Inner::Tokio(_) => context::in_tokio_task_of(self) || self.shared.home.runs_here(),
+            // Whoever is in a world is on its one thread.
+            Inner::Other(_) => self.is_running(),
+        }
+    }
+
     /// A world runs this loop from here on, without a `run_*` call.
     #[doc(hidden)]
     pub fn mark_hosted(&self, site: &'static Location<'static>) {
@@ -234,9 +262,14 @@ impl EventLoop {
         if self.is_closed() {
             return Err(LoopError::Closed);
         }
-        // Asked before the lock, for it may be the life of this very loop that it looks into.
+        // Asked before the lock, for it may be the life of this very loop that it looks into, and
+        // tokio's refusal calls the hook of panics, which is any code.
         let inside = context::run_mark();
         let in_own_task = context::in_tokio_task_of(self);
+        let inside_another = matches!(self.shared.inner, Inner::Tokio(_))
+            && inside.is_none()
+            && !self.is_running()
+            && production::inside_another_runtime();
         let mut life = self.life();
         if let Some(outer) = life.running {
             return Err(LoopError::AlreadyRunning { outer, here });
@@ -249,8 +282,12 @@ impl EventLoop {
                 LoopError::AnotherLoopRunning { outer, here }
             });
         }
-        if matches!(self.shared.inner, Inner::Tokio(_)) && production::inside_another_runtime() {
+        if inside_another {
             return Err(LoopError::AnotherLoopRunning { outer: None, here });
+        }
+        // It may have been closed meanwhile.
+        if self.closed_flag() {
+            return Err(LoopError::Closed);
         }
         self.shared.home.begin_run()?;
         life.begin(here);
@@ -322,13 +359,14 @@ impl Run<'_> {
 impl Drop for Run<'_> {
     fn drop(&mut self) {
         context::set_run_mark(self.previous);
-        self.ev.life().running = None;
         let driver = self.ev.callbacks().detach_driver();
         drop(driver);
         if let Inner::Tokio(tokio) = &self.ev.shared.inner {
             tokio.locals().detach_driver();
         }
         self.ev.shared.home.end_run();
+        // Last: whoever sees that the loop does not run may run or close it.
+        self.ev.life().running = None;
         if !self.ev.has_owner() {
             self.ev.close_unless_running();
         }

@@ -105,12 +105,15 @@ impl EventLoop {
         H: Fn(&EventLoop, &SlowCallback) + Send + Sync + 'static,
     {
         let handler = handler.map(|handler| Arc::new(handler) as Handler);
+        let watch = &self.shared.watch;
+        let replaced = watch.replace(handler);
+        // Who closes the loop has said so before it takes the handler out.
         let unused = if self.closed_flag() {
-            handler
+            watch.replace(None)
         } else {
-            self.shared.watch.replace(handler)
+            None
         };
-        drop(unused);
+        drop((replaced, unused));
     }
 
     /// Tells of something slow. A handler that panics is reported to the exception handler.

@@ -171,6 +171,12 @@ impl Home {
         state.move_out();
     }
 
+    /// Whether this thread is inside a run of the loop.
+    pub(crate) fn runs_here(&self) -> bool {
+        let state = self.state();
+        state.running && state.check("run").is_ok()
+    }
+
     /// Whether this thread may drop the local tasks there are.
     pub(crate) fn may_close(&self) -> Result<(), LoopError> {
         self.state().check("close")
@@ -219,6 +225,10 @@ struct Lodger {
 impl Lodger {
     fn enter(ev: &EventLoop) -> Result<Self, LoopError> {
         let mut state = ev.shared.home.state();
+        // Who closes the loop has said so before it asks who is at home.
+        if ev.closed_flag() {
+            return Err(LoopError::Closed);
+        }
         state.settle("spawn_local")?;
         state.lodgers += 1;
         drop(state);

@@ -3,6 +3,7 @@
 mod accepting;
 mod exception_handlers;
 mod nesting;
+mod races;
 mod thread_locals;
 
 use std::future::{Future, poll_fn};
