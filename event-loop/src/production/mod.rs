@@ -192,7 +192,10 @@ impl TokioLoop {
     /// Drops the local tasks; where they may not be, on another thread than theirs, leaves them.
     pub(crate) fn close_locals(&self, may_drop: bool) {
         if may_drop {
-            self.within(|| self.locals.close());
+            // In a thread-local's destructor tokio may have no context left to enter.
+            let gone = Handle::try_current().is_err_and(|why| why.is_thread_local_destroyed());
+            let _context = (!gone).then(|| self.handle.enter());
+            self.locals.close();
         } else {
             self.locals.abandon();
         }

@@ -78,3 +78,31 @@ fn use_a_loop_they_have_in_their_destructors() {
     });
     assert_eq!(seen, [true; 4]);
 }
+
+#[test]
+fn the_last_owner_may_go_there_with_tasks_that_are_pending() {
+    for (kind, ev) in loops().into_iter().take(2) {
+        let held = Arc::new(());
+        let (local, anywhere) = (held.clone(), held.clone());
+        let thread = thread::spawn(move || {
+            // Before tokio's, so that it outlives them.
+            LAST.with(|_| {});
+            ev.run_borrowed(async {
+                event_loop::spawn_local(async move {
+                    let _held = local;
+                    std::future::pending::<()>().await;
+                })
+                .detach();
+                spawn(async move {
+                    let _held = anywhere;
+                    std::future::pending::<()>().await;
+                })
+                .detach();
+            })
+            .unwrap();
+            LAST.with(|last| last.0.replace(Some(Box::new(move || drop(ev)))));
+        });
+        thread.join().unwrap();
+        assert_eq!(Arc::strong_count(&held), 1, "{kind}");
+    }
+}
