@@ -94,9 +94,10 @@ impl Runner {
         F: Future<Output = Result<(), E>> + Send + 'static,
         E: fmt::Debug + Send + 'static,
     {
-        let outcome = self
-            .event_loop()
-            .and_then(|ev| self.run(main(ev.unowned())));
+        let outcome = match self.event_loop() {
+            Ok(ev) => self.run(main(ev.unowned())),
+            Err(error) => Err(error),
+        };
         match outcome {
             Ok(Ok(())) => ExitCode::SUCCESS,
             Ok(Err(error)) => {
@@ -113,7 +114,7 @@ impl Runner {
     /// Closes the loop: pending tasks are dropped. A second time does nothing.
     ///
     /// # Errors
-    /// [`LoopError::CloseWhileRunning`].
+    /// Those of [`EventLoop::close`].
     pub fn close(&mut self) -> Result<(), LoopError> {
         if let State::Made(ev) = &self.state {
             ev.close()?;

@@ -42,33 +42,45 @@ impl AtHome {
     /// tokio panics when that one is closed. All loops of production share one clock.
     pub(super) fn follow_the_task(self: Pin<&mut Self>, deadline: Instant) {
         let mut this = self.project();
-        let (moved, lost) = context::with_current(|ev| match ev {
-            None => (None, this.home.closed.load(Ordering::Acquire)),
-            Some(ev) if Arc::ptr_eq(&ev.shared, this.home) => (None, false),
+        let found = context::with_current(|ev| match ev {
+            None if this.home.closed.load(Ordering::Acquire) => Found::Nowhere,
+            None => Found::Home,
+            Some(ev) if Arc::ptr_eq(&ev.shared, this.home) => Found::Home,
             Some(ev) => match &ev.shared.inner {
-                Inner::Tokio(_) if ev.closed_flag() => (None, false),
+                Inner::Tokio(_) if ev.closed_flag() => Found::Home,
                 Inner::Tokio(tokio) => {
-                    let sleep = tokio.sleep_until(deadline);
-                    (Some((ev.shared.clone(), sleep)), false)
+                    Found::Elsewhere(ev.shared.clone(), tokio.sleep_until(deadline))
                 }
-                Inner::Other(_) => {
-                    let home = EventLoop::unowned_of(this.home.clone());
-                    refuse(&home, ev)
-                }
+                Inner::Other(_) => Found::InWorld(ev.unowned()),
             },
         });
-        if let Some((home, sleep)) = moved {
-            this.sleep.set(sleep);
-            *this.home = home;
-        }
-        if lost {
-            let home = EventLoop::unowned_of(this.home.clone()).describe().name;
-            panic!(
-                "Event loop is closed: this sleep is of \"{home}\", and there is no current event \
-                 loop to wait on"
-            );
+        let home = || EventLoop::unowned_of(this.home.clone());
+        match found {
+            Found::Home => {}
+            Found::Elsewhere(home, sleep) => {
+                this.sleep.set(sleep);
+                *this.home = home;
+            }
+            Found::InWorld(here) => refuse(&home(), &here),
+            Found::Nowhere => panic!(
+                "Event loop is closed: this sleep is of \"{}\", and there is no current event \
+                 loop to wait on",
+                home().describe().name
+            ),
         }
     }
+}
+
+/// Where a sleep is polled.
+enum Found {
+    /// On its loop, or where it may stay there.
+    Home,
+    /// On another loop of production, with a sleep of that one's.
+    Elsewhere(Arc<Shared>, tokio::time::Sleep),
+    /// In a world, whose clock is another.
+    InWorld(EventLoop),
+    /// On no loop, and its own is closed.
+    Nowhere,
 }
 
 impl Future for AtHome {

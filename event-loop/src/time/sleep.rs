@@ -19,8 +19,10 @@ use crate::{EventLoop, LoopError, context, coop, production};
 /// If this thread has no current loop.
 #[track_caller]
 pub fn sleep(span: Duration) -> Sleep {
-    context::with_current(|ev| ev.map(|ev| Sleep::new(ev, ev.now() + span)))
-        .unwrap_or_else(|| sleep_until(context::expect_current().now() + span))
+    match context::with_current(|ev| ev.map(|ev| Sleep::new(ev, ev.now() + span))) {
+        Some(sleep) => sleep,
+        None => sleep_until(context::expect_current().now() + span),
+    }
 }
 
 /// Waits until `deadline` of the current loop's clock. Never ready at its first poll, not even

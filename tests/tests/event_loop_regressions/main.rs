@@ -3,6 +3,7 @@
 mod accepting;
 mod exception_handlers;
 mod nesting;
+mod panics;
 mod races;
 mod thread_locals;
 
