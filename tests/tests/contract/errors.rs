@@ -1,7 +1,10 @@
 //! The exception handler: clauses E1, E2 and E4.
 
+use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::Command;
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use event_loop::time::sleep;
@@ -24,13 +27,14 @@ clauses! {
     }
     E2 {
         a_handler_is_replaced_at_once_even_from_within_itself: Everywhere,
-        a_handler_that_panics_does_not_stop_the_loop: Production(
+        a_handler_that_panics_falls_back_to_the_default_one_and_the_loop_goes_on: Production(
             "what reaches the default handler fails a run",
         ),
         without_a_handler_and_with_one_that_panics_a_world_fails: WorldsOwn,
     }
     E4 {
-        errors_of_the_shutdown_are_told_and_never_replace_the_first: Everywhere,
+        errors_of_the_shutdown_are_told_and_never_replace_a_panic: Everywhere,
+        errors_of_the_shutdown_are_told_and_never_replace_an_err: Everywhere,
         a_verdict_stays_the_worlds_whatever_its_end_brings: WorldsOwn,
     }
 }
@@ -219,16 +223,51 @@ fn a_handler_is_replaced_at_once_even_from_within_itself(backend: Backend) {
     assert_eq!(freed.strong_count(), 0);
 }
 
-fn a_handler_that_panics_does_not_stop_the_loop(backend: Backend) {
+/// What the default handler says goes to standard error, which is read of a process of its own.
+fn a_handler_that_panics_falls_back_to_the_default_one_and_the_loop_goes_on(backend: Backend) {
+    const ONLY: &str = "SOLIPSISM_CONTRACT_ONLY";
+    const NAME: &str =
+        "errors::E2::a_handler_that_panics_falls_back_to_the_default_one_and_the_loop_goes_on";
     let ev = backend.make();
+    let only = std::env::var(ONLY);
+    if only.as_ref() == Ok(&backend.to_string()) {
+        return fail_with_a_handler_that_panics(&ev);
+    } else if only.is_ok() {
+        return;
+    }
+    let child = Command::new(std::env::current_exe().unwrap())
+        .args([NAME, "--exact", "--nocapture"])
+        .env(ONLY, backend.to_string())
+        .output()
+        .unwrap();
+    let said = String::from_utf8(child.stderr).unwrap();
+    assert!(child.status.success(), "{said}");
+    let ran = String::from_utf8(child.stdout).unwrap();
+    assert!(ran.contains("1 passed"), "{ran}");
+    let starts = ["Exception in", "Unhandled error in", "Task exception"];
+    let told = |line: &&str| starts.iter().any(|start| line.starts_with(start));
+    let told: Vec<_> = said.lines().filter(told).collect();
+    assert_eq!(
+        told,
+        [
+            "Exception in callback: boom",
+            "Unhandled error in exception handler: in the handler",
+            "Task exception was never retrieved: unread",
+            "Unhandled error in exception handler: in the handler",
+        ]
+    );
+}
+
+fn fail_with_a_handler_that_panics(ev: &EventLoop) {
     let log = Log::new();
     ev.set_exception_handler(Some((|_, _| panic!("in the handler")) as Handler));
     ev.call_soon(|| panic!("boom")).unwrap();
     ev.call_soon(log.noting("behind")).unwrap();
-    iterate(&ev).unwrap();
+    iterate(ev).unwrap();
     ev.spawn(async { panic!("unread") as () }).detach();
     ev.run_until_complete(async { sleep(Duration::from_millis(5)).await })
         .unwrap();
+    ev.close().unwrap();
     assert_eq!(log.take(), ["behind"]);
 }
 
@@ -246,43 +285,81 @@ fn without_a_handler_and_with_one_that_panics_a_world_fails(backend: Backend) {
     }
 }
 
-/// A task that waits for ever and panics when it is dropped.
-fn bomb(ev: &EventLoop, text: &'static str) {
+/// A future that is never ready and panics when it is dropped.
+fn bomb(text: &'static str) -> impl Future<Output = ()> + Send {
     let held = OnDrop::new(move || panic!("{text}"));
-    ev.spawn(async move {
+    async move {
         let _held = held;
         std::future::pending::<()>().await;
-    })
-    .detach();
+    }
 }
 
-fn errors_of_the_shutdown_are_told_and_never_replace_the_first(backend: Backend) {
+/// What the handler of a loop with bombs in all it may hold is told when a runner that has run
+/// `main` goes, beside what became of `main`.
+fn bombed<T: Send + 'static>(
+    backend: Backend,
+    main: impl Future<Output = T> + Send + 'static,
+) -> (thread::Result<T>, Vec<String>) {
     let reports = Log::new();
     let told = reports.clone();
-    // The runner is dropped while the panic of its main unwinds.
+    // The runner is dropped while the panic of its main, if it panics, unwinds.
     let run = AssertUnwindSafe(|| {
         let mut runner = Runner::new(move || backend.factory());
         let ev = runner.event_loop().unwrap();
         ev.set_exception_handler(Some(move |_: &EventLoop, context: &ErrorContext| {
-            told.note(context.error.clone());
+            let who = match (context.task, &context.callback) {
+                (Some(_), None) => "task",
+                (None, Some(_)) => "callback",
+                (task, callback) => panic!("{task:?} {callback:?}"),
+            };
+            told.note(format!("{who}: {}", context.error));
         }));
-        bomb(&ev, "in a task's drop");
-        let held = OnDrop::new(|| panic!("in a callback's drop"));
-        ev.call_later(Duration::from_hours(1), move || drop(held))
-            .unwrap();
-        runner.run(async { panic!("the first") })
+        ev.spawn(bomb("first")).detach();
+        ev.spawn_local(bomb("local")).detach();
+        let in_callback = |text| {
+            let bomb = bomb(text);
+            move || drop(bomb)
+        };
+        let hour = Duration::from_hours(1);
+        ev.call_later(hour, in_callback("timed")).unwrap();
+        let value = runner.run(main);
+        ev.call_soon(in_callback("soon")).unwrap();
+        ev.spawn(bomb("never polled")).detach();
+        value.unwrap()
     });
-    let payload = catch_unwind(run).unwrap_err();
-    assert_eq!(payload.downcast_ref(), Some(&"the first"));
+    let value = catch_unwind(run);
     let mut reports = reports.take();
     reports.sort_unstable();
-    assert_eq!(reports, ["in a callback's drop", "in a task's drop"]);
+    (value, reports)
+}
+
+fn errors_of_the_shutdown_are_told_and_never_replace_a_panic(backend: Backend) {
+    let (value, reports) = bombed(backend, async { panic!("the first") as () });
+    let payload = value.unwrap_err();
+    assert_eq!(payload.downcast_ref(), Some(&"the first"));
+    assert_eq!(reports, ["callback: timed", "task: first", "task: local"]);
+}
+
+fn errors_of_the_shutdown_are_told_and_never_replace_an_err(backend: Backend) {
+    let (value, reports) = bombed(backend, async { Err::<(), _>("refused") });
+    assert_eq!(value.unwrap(), Err("refused"));
+    assert_eq!(
+        reports,
+        [
+            "callback: soon",
+            "callback: timed",
+            "task: first",
+            "task: local",
+            "task: never polled",
+        ]
+    );
 }
 
 fn a_verdict_stays_the_worlds_whatever_its_end_brings(backend: Backend) {
     let run = backend.world(Config::new(), |sim| async move {
-        bomb(&sim.event_loop(), "in drop");
-        bomb(&sim.host("other").event_loop(), "in another's drop");
+        sim.event_loop().spawn(bomb("in drop")).detach();
+        let other = sim.host("other").event_loop();
+        other.spawn(bomb("in another's drop")).detach();
         event_loop::yield_now().await;
         panic!("the first");
     });
