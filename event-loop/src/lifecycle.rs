@@ -127,10 +127,10 @@ impl EventLoop {
     /// more. A second time does nothing.
     ///
     /// What is pending is dropped on this thread: callbacks in the order they would have run, then
-    /// tasks, by a world in creation order; by tokio the local ones in creation order, the others in
-    /// an order of its own. The tasks of a
-    /// multi-thread loop are dropped by its workers, and this waits for them; inside another loop
-    /// or a runtime of tokio's, where nobody may wait, a helper thread does. In any case nothing of
+    /// tasks in creation order, on a loop of tokio's the local ones first. The tasks of a
+    /// multi-thread loop are dropped by its workers, beside one another, and this waits for them.
+    /// Inside another loop or a runtime of tokio's nobody may wait: there a helper thread does, and
+    /// a current-thread loop drops its tasks in any order. In any case nothing of
     /// a task runs from here on but its destructors.
     ///
     /// # Errors

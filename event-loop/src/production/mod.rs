@@ -105,6 +105,15 @@ pub(crate) fn inside_another_runtime() -> bool {
     catch_unwind(AssertUnwindSafe(|| handle.block_on(async {}))).is_err()
 }
 
+/// Lets a current-thread runtime poll each of `tasks` that is queued.
+async fn turns(tasks: usize) {
+    /// Tokio polls no fewer tasks, 61 of them, between two polls of the root.
+    const BATCH: usize = 32;
+    for _ in 0..tasks / BATCH + 2 {
+        tokio::task::yield_now().await;
+    }
+}
+
 /// One zero for all loops of the process, so that their instants compare.
 fn zero() -> tokio::time::Instant {
     static ZERO: OnceLock<tokio::time::Instant> = OnceLock::new();
@@ -210,7 +219,14 @@ impl TokioLoop {
         let Some(runtime) = runtime.and_then(Arc::into_inner) else {
             return;
         };
-        if Handle::try_current().is_err() && context::run_mark().is_none() {
+        let outside = Handle::try_current().err();
+        if let Some(outside) = outside.filter(|_| context::run_mark().is_none()) {
+            // Among the last destructors of a thread tokio can run nothing any more.
+            if outside.is_missing_context()
+                && self.handle.runtime_flavor() == RuntimeFlavor::CurrentThread
+            {
+                self.drop_in_order(&runtime);
+            }
             // Waits for the workers.
             return drop(runtime);
         }
@@ -220,6 +236,19 @@ impl TokioLoop {
             RuntimeFlavor::CurrentThread => runtime.shutdown_background(),
             _ => self.join_elsewhere(runtime),
         }
+    }
+
+    /// Lets a current-thread runtime drop the tasks in creation order, before it would in its own.
+    fn drop_in_order(&self, runtime: &Runtime) {
+        let tasks = self.registry.live();
+        if tasks.is_empty() {
+            return;
+        }
+        // What is queued would be dropped ahead of its turn. A poll takes it from the queue, and
+        // on a closed loop nothing of a task is run by it.
+        runtime.block_on(turns(tasks.len()));
+        tasks.iter().for_each(|task| task.abort());
+        runtime.block_on(turns(tasks.len()));
     }
 
     /// Lets a helper thread stop the workers, which drop the tasks, and wait for them.

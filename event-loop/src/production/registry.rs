@@ -48,12 +48,17 @@ impl Registry {
 
     /// The live tasks, in creation order.
     pub(crate) fn tasks(&self) -> Vec<TaskInfo> {
+        self.live().iter().map(|task| task.info()).collect()
+    }
+
+    /// The records of the live tasks, in creation order.
+    pub(super) fn live(&self) -> Vec<Arc<TokioTask>> {
         let mut tasks = Vec::new();
         for shard in &self.shards {
             let shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
-            tasks.extend(shard.iter().map(|(_, task)| task.info()));
+            tasks.extend(shard.iter().map(|(_, task)| task.clone()));
         }
-        tasks.sort_unstable_by_key(|task| task.id.serial());
+        tasks.sort_unstable_by_key(|task| task.id().serial());
         tasks
     }
 

@@ -3,12 +3,12 @@
 use std::future::Future;
 use std::panic::Location;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use pin_project_lite::pin_project;
-use tokio::runtime::Handle;
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::task::{self, JoinHandle};
 
 use crate::context::swap_tokio_task;
@@ -24,6 +24,8 @@ pub(crate) struct TokioTask {
     name: Option<Box<str>>,
     site: &'static Location<'static>,
     cancellation: Cancellation,
+    /// On a current-thread loop, which drops its tasks in their order when it closes.
+    abort: OnceLock<task::AbortHandle>,
 }
 
 impl TokioTask {
@@ -39,6 +41,7 @@ impl TokioTask {
             name: name.map(Into::into),
             site,
             cancellation: Cancellation::default(),
+            abort: OnceLock::new(),
         }
     }
 
@@ -79,6 +82,13 @@ impl TokioTask {
             .for_each(Waker::wake);
     }
 
+    /// At its next turn, tokio drops it.
+    pub(super) fn abort(&self) {
+        if let Some(abort) = self.abort.get() {
+            abort.abort();
+        }
+    }
+
     /// The task is over, its future dropped.
     fn end(&self) {
         if let Inner::Tokio(tokio) = &self.ev.shared.inner {
@@ -105,11 +115,11 @@ impl<T> TokioTaskHandle<T> {
         F: Future<Output = Output<T>> + Send + 'static,
         T: Send + 'static,
     {
-        let inside = InTask::new(task.clone(), future);
-        Self {
-            join: handle.spawn(inside),
-            task,
+        let join = handle.spawn(InTask::new(task.clone(), future));
+        if let RuntimeFlavor::CurrentThread = handle.runtime_flavor() {
+            task.abort.get_or_init(|| join.abort_handle());
         }
+        Self { join, task }
     }
 
     pub(crate) fn abort_handle(&self) -> TokioAbortHandle {
