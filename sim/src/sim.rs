@@ -135,8 +135,8 @@ impl Sim {
             low <= high,
             "any_duration(\"{label}\"): the range {low:?}..={high:?} is empty"
         );
-        let span = u64::try_from((high - low).as_nanos()).unwrap_or(u64::MAX - 1);
-        low + Duration::from_nanos(self.choose(label, span + 1))
+        let span = u64::try_from((high - low).as_nanos()).unwrap_or(u64::MAX);
+        low + Duration::from_nanos(self.choose(label, span.saturating_add(1)))
     }
 }
 
