@@ -144,3 +144,43 @@ fn hosts_whose_names_entries_spell_alike_are_told_apart() {
         }
     }
 }
+
+#[test]
+fn the_end_of_time_is_reached_and_not_passed() {
+    for profile in Profile::ALL {
+        for seed in 0..SEEDS {
+            let config = Config::new()
+                .profile(profile)
+                .time_limit(Duration::MAX)
+                .stall_after(Duration::MAX)
+                .polls(u64::MAX)
+                .polls_at_once(u64::MAX);
+            let run = sim::record_once(&config, seed, |sim: sim::Sim| async move {
+                let far = sim.any_duration("far", Duration::ZERO..=Duration::from_nanos(u64::MAX));
+                sleep(far).await;
+                let ev = sim.event_loop();
+                let call = ev.call_later(Duration::MAX, || ()).unwrap();
+                block_for(Duration::MAX);
+                sleep(MS).await;
+                sleep(Duration::MAX).await;
+                call.cancel();
+            });
+            assert_eq!(run.verdict, None, "{profile}, seed {seed}");
+        }
+    }
+}
+
+#[test]
+fn an_iteration_and_a_callback_are_shown_with_their_host() {
+    let config = Config::new().profile(Profile::Asyncio);
+    let run = sim::record_once(&config, 0, |sim: sim::Sim| async move {
+        let svc = sim.host("svc").event_loop();
+        svc.call_soon(|| ()).unwrap();
+        sleep(MS).await;
+    });
+    let text = run.timeline().unwrap().to_string();
+    for kind in ["turn", "call"] {
+        let shown = |line: &str| line.contains(" svc ") && line.ends_with(kind);
+        assert!(text.lines().any(shown), "{kind}:\n{text}");
+    }
+}

@@ -43,7 +43,7 @@ impl<'a> JsonLines<'a> {
         for event in &self.log.events {
             let name = names.tasks.get(&event.task);
             let host = match event.kind {
-                Kind::Host => names.hosts.get(event.number as usize),
+                Kind::Host | Kind::Turn | Kind::Call => names.hosts.get(event.number as usize),
                 _ => name.and_then(|name| names.hosts.get(name.host as usize)),
             };
             let line = Line {

@@ -73,7 +73,9 @@ impl fmt::Display for Line<'_> {
                 .map_or("?", String::as_str);
             write!(f, " {host:<8} {:<16}", name.text)?;
         } else {
-            write!(f, " {:<8} {:<16}", "-", "-")?;
+            let of_host = matches!(kind, Kind::Turn | Kind::Call).then_some(number as usize);
+            let host = of_host.and_then(|host| names.hosts.get(host));
+            write!(f, " {:<8} {:<16}", host.map_or("-", String::as_str), "-")?;
         }
         write!(f, " {}", kind.name())?;
         if let Some(label) = label {
