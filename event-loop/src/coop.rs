@@ -76,7 +76,7 @@ pub fn outside_tokio_s_budget<R>(f: impl FnOnce() -> R) -> R {
 /// # let mut cx = Context::from_waker(std::task::Waker::noop());
 /// # assert_eq!(poll_next(&mut vec![7], &mut cx), Poll::Ready(Some(7)));
 /// ```
-#[inline]
+#[inline(always)]
 pub fn poll_proceed(cx: &mut Context<'_>) -> Poll<RestoreOnPending> {
     let taken = match LEFT.get() {
         Left::Tokio => Taken::OfTokio(ready!(tokio_coop::poll_proceed(cx))),

@@ -226,6 +226,12 @@ struct Holding {
 }
 
 impl Held {
+    /// Moves it to another guard.
+    #[inline]
+    pub(super) fn take(&mut self) -> Self {
+        Self(self.0.take())
+    }
+
     /// Another share of the same holder's.
     pub(super) fn share(&self) -> Self {
         Self(self.0.as_ref().map(|held| held.share()))

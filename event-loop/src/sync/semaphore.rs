@@ -36,7 +36,7 @@ pub struct Semaphore {
 #[must_use = "permits that are dropped are given back"]
 pub struct SemaphorePermit<'a> {
     semaphore: &'a Semaphore,
-    inner: tokio::sync::SemaphorePermit<'a>,
+    permits: usize,
     held: Held,
 }
 
@@ -143,7 +143,7 @@ impl Semaphore {
     #[inline]
     pub fn try_acquire_many(&self, n: u32) -> Result<SemaphorePermit<'_>, TryAcquireError> {
         let permit = self.inner.try_acquire_many(n)?;
-        Ok(self.given(permit, Location::caller()))
+        Ok(self.given(permit, n, Location::caller()))
     }
 
     /// Waits for a permit that owns the semaphore.
@@ -229,18 +229,21 @@ impl Semaphore {
             Ok(inner) => inner,
             Err(_) => Leaf::new(self.inner.acquire_many(n), note).await?,
         };
-        Ok(self.given(inner, site))
+        Ok(self.given(inner, n, site))
     }
 
     #[inline]
-    fn given<'a>(
-        &'a self,
-        inner: tokio::sync::SemaphorePermit<'a>,
+    fn given(
+        &self,
+        permit: tokio::sync::SemaphorePermit<'_>,
+        n: u32,
         site: &'static Location<'static>,
-    ) -> SemaphorePermit<'a> {
+    ) -> SemaphorePermit<'_> {
+        // Tokio's holds no more than the number: from here on ours does.
+        std::mem::forget(permit);
         SemaphorePermit {
             semaphore: self,
-            inner,
+            permits: n as usize,
             held: self.origin.hold(site),
         }
     }
@@ -258,51 +261,60 @@ impl fmt::Debug for Semaphore {
 impl SemaphorePermit<'_> {
     /// Keeps the permits from ever being given back.
     #[inline]
-    pub fn forget(self) {
-        self.inner.forget();
+    pub fn forget(mut self) {
+        self.permits = 0;
     }
 
     /// Adds `other`'s permits to these.
     ///
     /// # Panics
     /// If they are of different semaphores.
-    #[track_caller]
     #[inline]
-    pub fn merge(&mut self, other: Self) {
-        self.inner.merge(other.inner);
+    #[track_caller]
+    pub fn merge(&mut self, mut other: Self) {
+        assert!(
+            std::ptr::eq(self.semaphore, other.semaphore),
+            "merging permits from different semaphore instances"
+        );
+        self.permits += std::mem::take(&mut other.permits);
     }
 
     /// Takes `n` of these permits apart; `None` if there are fewer.
-    #[must_use = "permits that are dropped are given back"]
     #[inline]
+    #[must_use = "permits that are dropped are given back"]
     pub fn split(&mut self, n: usize) -> Option<Self> {
-        let inner = self.inner.split(n)?;
+        self.permits = self.permits.checked_sub(n)?;
         Some(Self {
             semaphore: self.semaphore,
-            inner,
+            permits: n,
             held: self.held.share(),
         })
     }
 
     /// The semaphore they are of.
-    #[must_use]
     #[inline]
+    #[must_use]
     pub fn semaphore(&self) -> &Semaphore {
         self.semaphore
     }
 
     /// How many permits these are.
-    #[must_use]
     #[inline]
+    #[must_use]
     pub fn num_permits(&self) -> usize {
-        self.inner.num_permits()
+        self.permits
     }
 
     #[inline]
-    fn into_parts(self) -> (usize, Held) {
-        let permits = self.inner.num_permits();
-        self.inner.forget();
-        (permits, self.held)
+    fn into_parts(mut self) -> (usize, Held) {
+        (std::mem::take(&mut self.permits), self.held.take())
+    }
+}
+
+impl Drop for SemaphorePermit<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        self.semaphore.inner.add_permits(self.permits);
     }
 }
 
