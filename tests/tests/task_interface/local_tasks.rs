@@ -115,16 +115,20 @@ fn local_tasks_live_on_between_two_runs() {
         let ev = backend.make();
         let steps = Rc::new(RefCell::new(Vec::new()));
         let noted = steps.clone();
+        let (go_on, told) = oneshot::channel::<()>();
         let mut task = ev.spawn_local(async move {
-            for n in 0..3 {
+            noted.borrow_mut().push(0);
+            told.await.unwrap();
+            for n in 1..3 {
                 noted.borrow_mut().push(n);
-                sleep(5 * TICK).await;
+                sleep(TICK).await;
             }
             noted
         });
         assert_eq!(steps.borrow().len(), 0);
         ev.run_until_complete(sleep_a_tick()).unwrap();
         assert_eq!(*steps.borrow(), [0]);
+        go_on.send(()).unwrap();
         let joined = ev.run_borrowed(&mut task).unwrap().unwrap();
         assert!(Rc::ptr_eq(&joined, &steps));
         assert_eq!(*steps.borrow(), [0, 1, 2]);
