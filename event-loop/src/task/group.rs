@@ -193,13 +193,16 @@ impl TaskGroup {
         let (end, phase, line) = {
             let mut state = self.state();
             state.coming -= 1;
+            let line = state.members.line();
+            line.hold();
             let end = spawned.map(|task| {
                 let end = task.abort_handle();
                 state.members.insert(task);
                 end
             });
-            (end, state.phase, state.members.line())
+            (end, state.phase, line)
         };
+        line.release();
         let Ok(end) = end else {
             // The group may have waited for this one.
             line.call();

@@ -144,6 +144,9 @@ pub(super) struct Line {
 struct Queue {
     keys: VecDeque<u64>,
     waker: Option<Waker>,
+    /// How many keep who waits from being woken, and whether that was to happen.
+    holds: usize,
+    called: bool,
 }
 
 impl Line {
@@ -170,9 +173,33 @@ impl Line {
 
     /// Wakes who waits, for nobody in particular.
     pub(super) fn call(&self) {
-        let waiting = self.queue().waker.take();
+        let waiting = {
+            let mut queue = self.queue();
+            queue.called = queue.holds > 0;
+            if queue.called {
+                return;
+            }
+            queue.waker.take()
+        };
         if let Some(waiting) = waiting {
             waiting.wake();
+        }
+    }
+
+    /// Nobody is woken until [`release`](Self::release): for who holds a lock that the woken may
+    /// want, whose waker is any code.
+    pub(super) fn hold(&self) {
+        self.queue().holds += 1;
+    }
+
+    pub(super) fn release(&self) {
+        let called = {
+            let mut queue = self.queue();
+            queue.holds -= 1;
+            queue.holds == 0 && queue.called
+        };
+        if called {
+            self.call();
         }
     }
 

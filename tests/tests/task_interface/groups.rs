@@ -1,11 +1,13 @@
 //! Groups of tasks: clause K5.
 
 use std::error::Error;
-use std::future::pending;
+use std::future::{Future, pending};
 use std::pin::pin;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Wake, Waker};
 
 use event_loop::task::GroupEnded;
+use event_loop::task::coop::{consume_budget, has_budget_remaining};
 use event_loop::time::sleep;
 use event_loop::{TaskGroup, cancelled, spawn, task_group, try_spawn, yield_now};
 use futures::future::{BoxFuture, Either, select};
@@ -452,5 +454,42 @@ fn the_same_seed_fails_the_same_way() {
                 .run_until_complete(storm(0x1234_5678_9ABC_DEF0))
         };
         assert_eq!(run(), run());
+    });
+}
+
+#[test]
+fn who_is_woken_by_a_spawn_may_look_into_the_group() {
+    struct Looks(Mutex<Option<TaskGroup>>, Log<String>);
+    impl Wake for Looks {
+        fn wake(self: Arc<Self>) {
+            let group = self.0.lock().unwrap();
+            self.1.note(format!("{:?}", group.as_ref().unwrap()));
+        }
+    }
+    on(Simulated, |backend| {
+        if backend.profile() != Some(sim::Profile::TokioMt) {
+            return;
+        }
+        let (ev, log) = (backend.make(), Log::new());
+        let looks = Arc::new(Looks(Mutex::new(None), log.clone()));
+        ev.run_until_complete(async move {
+            let given = looks.clone();
+            let mut grouped = pin!(task_group(move |group: TaskGroup| {
+                *given.0.lock().unwrap() = Some(group);
+                pending::<Result<(), Failure>>()
+            }));
+            let waker = Waker::from(looks.clone());
+            let first = grouped.as_mut().poll(&mut Context::from_waker(&waker));
+            assert!(first.is_pending());
+            while has_budget_remaining() {
+                consume_budget().await;
+            }
+            let group = looks.0.lock().unwrap().clone().unwrap();
+            // The look at the new task finds no budget, and wakes who waits.
+            group.spawn(pending::<()>()).unwrap();
+            *looks.0.lock().unwrap() = None;
+        })
+        .unwrap();
+        assert_eq!(log.take(), ["TaskGroup(2 tasks)"]);
     });
 }
