@@ -15,7 +15,7 @@ use net_sim::{Latency, LinkConfig};
 
 use crate::world::World;
 use crate::world::choices::Domain;
-use crate::world::core::address_of;
+use crate::world::network::address_of;
 
 /// The world, as a test sees it: hosts, links, time, and choices of its own.
 ///

@@ -9,7 +9,8 @@ use net_sim::{How, Net, NetError, SocketId};
 
 use crate::trace::Kind;
 use crate::world::World;
-use crate::world::core::{Core, address_of, current_serial};
+use crate::world::core::{Core, current_serial};
+use crate::world::network::address_of;
 use crate::world::sockets::Interest;
 use crate::world::waits::Wait;
 

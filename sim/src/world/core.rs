@@ -1,6 +1,5 @@
 //! The state of one run: the clock, what can run, what is pending, and the rule for what is next.
 
-use std::net::IpAddr;
 use std::panic::Location;
 use std::sync::Arc;
 use std::task::Waker;
@@ -12,7 +11,6 @@ use net_sim::{LinkConfig, Net};
 use virtual_time::{HostClock, Instant, TimerKey, Timers};
 
 use super::choices::{Choices, Domain};
-use super::decider::Decider;
 use super::inbox::Inbox;
 use super::iterations::{Alarm, Iterations};
 use super::properties::Properties;
@@ -65,7 +63,7 @@ pub(crate) struct Core {
     /// Made when somebody first asks for it.
     pub(super) net: Option<Box<Net>>,
     /// What links are like that nobody configured.
-    link: LinkConfig,
+    pub(super) link: LinkConfig,
     pub(crate) sockets: Sockets,
     pub(crate) choices: Choices,
     pub(crate) trace: Trace,
@@ -360,31 +358,6 @@ impl Core {
         }
     }
 
-    /// Lets a call on the network happen, and sees to what follows from it.
-    pub(crate) fn with_net<R>(
-        &mut self,
-        f: impl FnOnce(&mut Net, Instant, &mut Decider<'_>) -> R,
-    ) -> R {
-        let mut decider = Decider {
-            choices: &mut self.choices,
-            trace: &mut self.trace,
-            now: self.now,
-            task: current_serial(),
-        };
-        let net = self.net.get_or_insert_with(|| new_net(&self.link));
-        let outcome = f(net, self.now, &mut decider);
-        if let Some(at) = net.next_event() {
-            self.expect(at);
-        }
-        self.sockets.mark_dirty();
-        outcome
-    }
-
-    /// The network, for calls that nothing follows from.
-    pub(crate) fn net(&mut self) -> &mut Net {
-        self.net.get_or_insert_with(|| new_net(&self.link))
-    }
-
     /// A value of `0..n` for the code that is running.
     pub(crate) fn choose(&mut self, domain: Domain, label: &'static str, n: u64) -> u64 {
         let task = current_serial();
@@ -394,24 +367,6 @@ impl Core {
             .choose(domain, label, n, || task_site(task, names));
         self.trace.choice(self.now, task, label, value);
         value
-    }
-
-    /// The host's place in the network, joined now if nobody asked before.
-    pub(crate) fn net_host(&mut self, host: u32) -> net_sim::HostId {
-        let index = host as usize;
-        if let Some(known) = self.hosts[index].net {
-            return known;
-        }
-        // Hosts that were made before join first, so that addresses follow the order of creation
-        // and not of first use.
-        for earlier in 0..=host {
-            if self.hosts[earlier as usize].net.is_none() {
-                let joined = self.net().add_host(&[address_of(earlier)]);
-                let joined = joined.expect("each host has an address of its own");
-                self.hosts[earlier as usize].net = Some(joined);
-            }
-        }
-        self.hosts[index].net.expect("joined above")
     }
 
     /// Ends the run, unless an earlier verdict has: that one is the cause.
@@ -568,19 +523,6 @@ impl Core {
         // The future is gone already: the task's own waker runs no code of the test's.
         self.tasks.remove(id)?.into_extras()
     }
-}
-
-#[cold]
-fn new_net(link: &LinkConfig) -> Box<Net> {
-    let mut net = Box::<Net>::default();
-    net.set_default_link(link.clone());
-    net
-}
-
-/// The address of the `index`th host: 10.0.0.1 and upwards.
-pub(crate) fn address_of(index: u32) -> IpAddr {
-    let [_, b, c, d] = (index + 1).to_be_bytes();
-    IpAddr::from([10, b, c, d])
 }
 
 /// The serial of the task that is being polled; 0 outside one.

@@ -16,6 +16,7 @@ mod inbox;
 pub(crate) mod iterations;
 pub(crate) mod kernel;
 mod limits;
+pub(crate) mod network;
 pub(crate) mod properties;
 mod ready;
 pub(crate) mod recording;

@@ -1,0 +1,68 @@
+//! A world's network: made when somebody first asks for it, and its hosts joined in the order of
+//! their creation.
+
+use std::net::IpAddr;
+
+use net_sim::{LinkConfig, Net};
+use virtual_time::Instant;
+
+use super::core::{Core, current_serial};
+use super::decider::Decider;
+
+impl Core {
+    /// Lets a call on the network happen, and sees to what follows from it.
+    pub(crate) fn with_net<R>(
+        &mut self,
+        f: impl FnOnce(&mut Net, Instant, &mut Decider<'_>) -> R,
+    ) -> R {
+        let mut decider = Decider {
+            choices: &mut self.choices,
+            trace: &mut self.trace,
+            now: self.now,
+            task: current_serial(),
+        };
+        let net = self.net.get_or_insert_with(|| new_net(&self.link));
+        let outcome = f(net, self.now, &mut decider);
+        if let Some(at) = net.next_event() {
+            self.expect(at);
+        }
+        self.sockets.mark_dirty();
+        outcome
+    }
+
+    /// The network, for calls that nothing follows from.
+    pub(crate) fn net(&mut self) -> &mut Net {
+        self.net.get_or_insert_with(|| new_net(&self.link))
+    }
+
+    /// The host's place in the network, joined now if nobody asked before.
+    pub(crate) fn net_host(&mut self, host: u32) -> net_sim::HostId {
+        let index = host as usize;
+        if let Some(known) = self.hosts[index].net {
+            return known;
+        }
+        // Hosts that were made before join first, so that addresses follow the order of creation
+        // and not of first use.
+        for earlier in 0..=host {
+            if self.hosts[earlier as usize].net.is_none() {
+                let joined = self.net().add_host(&[address_of(earlier)]);
+                let joined = joined.expect("each host has an address of its own");
+                self.hosts[earlier as usize].net = Some(joined);
+            }
+        }
+        self.hosts[index].net.expect("joined above")
+    }
+}
+
+#[cold]
+fn new_net(link: &LinkConfig) -> Box<Net> {
+    let mut net = Box::<Net>::default();
+    net.set_default_link(link.clone());
+    net
+}
+
+/// The address of the `index`th host: 10.0.0.1 and upwards.
+pub(crate) fn address_of(index: u32) -> IpAddr {
+    let [_, b, c, d] = (index + 1).to_be_bytes();
+    IpAddr::from([10, b, c, d])
+}
