@@ -21,8 +21,7 @@ fn told<F: Future<Output = ()>>(
 ) -> Vec<String> {
     let log = Log::default();
     ev.run_borrowed(main(ev.unowned(), log.clone())).unwrap();
-    let told = log.lock().unwrap().clone();
-    told
+    log.lock().unwrap().clone()
 }
 
 #[track_caller]
@@ -129,8 +128,7 @@ fn a_run_of_many_hosts_replays() {
             for task in tasks {
                 task.await.unwrap();
             }
-            let told = log.lock().unwrap().clone();
-            told
+            log.lock().unwrap().clone()
         };
         let recorded = sim::record_once(&config, seed, main);
         let entries = recorded.entries().unwrap();
