@@ -259,7 +259,7 @@ mod tests {
     use super::*;
 
     const ONESHOT: &str = "   0: sim::world::diagnosis::Clones::waker::{{closure}}
-             at /work/sim/src/world/diagnosis.rs:135:28
+             at /build/sim/src/world/diagnosis.rs:135:28
    1: <alloc::boxed::Box<F,A> as core::ops::function::Fn<Args>>::call
              at /rustc/5980/library/alloc/src/boxed.rs:2254:9
    2: <core::task::wake::Waker as core::clone::Clone>::clone
@@ -324,13 +324,13 @@ mod tests {
         let text = "   0: <tokio::sync::oneshot::Receiver<T> as core::future::future::Future>::poll
              at /home/me/.cargo/registry/src/index/tokio-1.54.1/src/sync/oneshot.rs:1220:9
    1: {async_fn#0}
-             at /work/app/src/serve.rs:34:12
+             at /build/app/src/serve.rs:34:12
    2: do_call<core::panic::unwind_safe::AssertUnwindSafe<app::serve>, bool>
              at /rustc/5980/library/std/src/panicking.rs:581:40
 ";
         assert_eq!(
             place_of(text),
-            "/work/app/src/serve.rs:34 (tokio::sync::oneshot::Receiver)"
+            "/build/app/src/serve.rs:34 (tokio::sync::oneshot::Receiver)"
         );
     }
 }
