@@ -10,7 +10,7 @@ use std::task::{Context, Poll, Waker};
 
 use crate::backend::{BackendLoop, TimerId};
 use crate::context::{self, RunMark};
-use crate::exception::panic_text;
+use crate::exception::told;
 use crate::handle::{Inner, Shared};
 use crate::time::{Instant, Sleep};
 use crate::{ErrorContext, EventLoop, SlowCallback};
@@ -108,7 +108,7 @@ impl Call {
             }
         }
         if let Err(panic) = ended {
-            self.report(ev, "Exception in callback", panic_text(&*panic));
+            self.report(ev, "Exception in callback", told(panic));
         }
     }
 
@@ -117,7 +117,7 @@ impl Call {
         let callback = self.take();
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(callback))) {
             let message = "Exception in the destructor of a callback that never ran";
-            self.report(ev, message, panic_text(&*panic));
+            self.report(ev, message, told(panic));
         }
     }
 

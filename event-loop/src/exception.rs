@@ -1,7 +1,8 @@
 //! Errors nobody awaits: what they carry, and where they go.
 
+use std::any::Any;
 use std::fmt;
-use std::panic::Location;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::time::Instant;
@@ -140,8 +141,22 @@ impl HandlerSlot {
     }
 }
 
+/// The text of a panic that nobody else reads; its payload is dropped here.
+pub(crate) fn told(payload: Box<dyn Any + Send>) -> String {
+    let text = panic_text(&*payload);
+    drop_quietly(payload);
+    text
+}
+
+/// Drops a panic's payload, whose destructor may panic in its turn: that one is left alone.
+pub(crate) fn drop_quietly(payload: Box<dyn Any + Send>) {
+    if let Err(another) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+        std::mem::forget(another);
+    }
+}
+
 /// The text of a panic's payload.
-pub(crate) fn panic_text(payload: &(dyn std::any::Any + Send)) -> String {
+pub(crate) fn panic_text(payload: &(dyn Any + Send)) -> String {
     if let Some(text) = payload.downcast_ref::<&str>() {
         (*text).to_owned()
     } else if let Some(text) = payload.downcast_ref::<String>() {

@@ -10,7 +10,7 @@ use crate::backend::{Backend, Callbacks, ScheduledCall};
 use crate::callback::{Call, Callback, CallbackQueue, Driver, Waiting};
 use crate::config::Settings;
 use crate::context::{EnterGuard, Surroundings};
-use crate::exception::{Handler, HandlerSlot, panic_text};
+use crate::exception::{Handler, HandlerSlot, told};
 use crate::lifecycle::Life;
 use crate::production::TokioLoop;
 use crate::slow::Watch;
@@ -237,7 +237,7 @@ impl EventLoop {
             self.default_exception_handler(&ErrorContext::new(
                 self,
                 "Unhandled error in exception handler",
-                panic_text(&*panic),
+                told(panic),
             ));
         }
     }

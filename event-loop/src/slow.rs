@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::exception::panic_text;
+use crate::exception::told;
 use crate::handle::Inner;
 use crate::{ErrorContext, EventLoop, TaskId, context};
 
@@ -124,10 +124,10 @@ impl EventLoop {
             backend.note_slow(slow);
         }
         if let Some(handler) = self.shared.watch.handler() {
-            let told = || handler(&self.unowned(), slow);
-            if let Err(panic) = catch_unwind(AssertUnwindSafe(told)) {
+            let handled = || handler(&self.unowned(), slow);
+            if let Err(panic) = catch_unwind(AssertUnwindSafe(handled)) {
                 let message = "Exception in slow-callback handler";
-                let error = panic_text(&*panic);
+                let error = told(panic);
                 self.call_exception_handler(&ErrorContext::new(self, message, error));
             }
         } else if let Inner::Tokio(_) = &self.shared.inner {

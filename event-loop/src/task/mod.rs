@@ -56,7 +56,8 @@ pub mod coop {
     };
 }
 
-/// Lets every other task that can run go first, once.
+/// Goes behind the other tasks that can run, once. How many of them run meanwhile is the loop's to
+/// say: a multi-thread loop promises none.
 pub async fn yield_now() {
     let mut yielded = false;
     std::future::poll_fn(|cx| {

@@ -1,10 +1,11 @@
 //! A poll of which nothing may come but the knowledge where a future waits.
 
-use std::any::Any;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Waker};
+
+use crate::exception::drop_quietly;
 
 /// Polls the future with `waker`. If it is ready, or panics, it is dropped with what it came to,
 /// and that is all that is told.
@@ -21,11 +22,4 @@ pub(crate) fn is_over<F: Future>(mut slot: Pin<&mut Option<F>>, waker: &Waker) -
         drop_quietly(payload);
     }
     over
-}
-
-/// Drops a panic's payload, whose destructor may panic in its turn; that one's is kept for ever.
-fn drop_quietly(payload: Box<dyn Any + Send>) {
-    if let Err(another) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
-        std::mem::forget(another);
-    }
 }

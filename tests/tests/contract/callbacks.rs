@@ -1,5 +1,6 @@
 //! Callbacks and iterations: clauses C1 to C3 and C5 to C11.
 
+use std::panic::panic_any;
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
@@ -47,6 +48,7 @@ clauses! {
     }
     C9 {
         a_panic_in_a_callback_goes_to_the_exception_handler_and_the_loop_goes_on: Everywhere,
+        a_panic_whose_payload_panics_when_dropped_is_a_panic_like_others: Everywhere,
     }
     C10 {
         nothing_can_be_scheduled_on_a_closed_loop: Everywhere,
@@ -323,6 +325,26 @@ fn a_panic_in_a_callback_goes_to_the_exception_handler_and_the_loop_goes_on(back
     };
     assert_snapshot!(sentence(report).lines().next().unwrap(), @"Exception in callback: boom");
     assert_eq!(report.created_at.unwrap().line(), line);
+}
+
+fn a_panic_whose_payload_panics_when_dropped_is_a_panic_like_others(backend: Backend) {
+    struct Bomb;
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            panic!("in the payload");
+        }
+    }
+    let ev = backend.make();
+    let (log, reports) = (Log::new(), Log::new());
+    let told = reports.clone();
+    ev.set_exception_handler(Some(move |_: &EventLoop, context: &ErrorContext| {
+        told.note(context.error.clone());
+    }));
+    ev.call_soon(|| panic_any(Bomb)).unwrap();
+    ev.call_soon(log.noting("same batch")).unwrap();
+    iterate(&ev);
+    assert_eq!(log.take(), ["same batch"]);
+    assert_eq!(reports.take(), ["a panic whose payload is not text"]);
 }
 
 fn nothing_can_be_scheduled_on_a_closed_loop(backend: Backend) {
