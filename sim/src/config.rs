@@ -156,25 +156,27 @@ impl Config {
     }
 
     /// The clock of a host, where it is coarse.
-    pub(crate) fn machine_clock(&self) -> Option<HostClock> {
-        let coarse = self.granularity > Duration::from_nanos(1);
-        coarse.then(|| HostClock::ideal().with_granularity(self.granularity))
+    pub(crate) fn machine_clock(&self) -> Option<Box<HostClock>> {
+        coarse(self.granularity)
     }
 
     /// The clock of a loop.
     pub(crate) fn loop_clock(&self) -> HostClock {
+        HostClock::ideal().with_granularity(self.loop_granularity())
+    }
+
+    /// The clock of a loop, where it is coarse.
+    pub(crate) fn coarse_loop_clock(&self) -> Option<Box<HostClock>> {
+        coarse(self.loop_granularity())
+    }
+
+    fn loop_granularity(&self) -> Duration {
         let own = match self.profile {
             // libuv counts in milliseconds.
             Profile::Uvloop => Duration::from_millis(1),
             _ => Duration::ZERO,
         };
-        HostClock::ideal().with_granularity(self.granularity.max(own))
-    }
-
-    /// The clock of a loop, where it is coarse.
-    pub(crate) fn coarse_loop_clock(&self) -> Option<HostClock> {
-        let clock = self.loop_clock();
-        (clock.granularity() > Duration::from_nanos(1)).then_some(clock)
+        self.granularity.max(own)
     }
 
     /// How long a segment is under way between two hosts, unless
@@ -189,4 +191,10 @@ impl Default for Config {
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// In a box, for few worlds have one and every world is moved about as it is made.
+fn coarse(granularity: Duration) -> Option<Box<HostClock>> {
+    let coarse = granularity > Duration::from_nanos(1);
+    coarse.then(|| Box::new(HostClock::ideal().with_granularity(granularity)))
 }

@@ -77,7 +77,7 @@ pub(crate) struct Core {
     pub(super) limits: Limits,
     rounds_timers: bool,
     /// What the hosts read, where that is not the world's time.
-    clock: Option<HostClock>,
+    clock: Option<Box<HostClock>>,
     pub(super) poll_cost: Duration,
     pub(super) polls: u64,
     /// How many polls there had been when time passed last.

@@ -69,8 +69,8 @@ pub(crate) struct World {
     profile: crate::Profile,
     slow_callback: Option<Duration>,
     /// What the hosts and their loops read, where that is not the world's time.
-    machine_clock: Option<HostClock>,
-    loop_clock: Option<HostClock>,
+    machine_clock: Option<Box<HostClock>>,
+    loop_clock: Option<Box<HostClock>>,
     /// In a run that is recorded: where the task that is being polled was spawned.
     polled: Mutex<Option<&'static Location<'static>>>,
     /// The account of a run that has failed and is being looked into, should that never end.
