@@ -36,6 +36,7 @@ impl Budget {
 pub fn with_budget<R>(budget: Budget, f: impl FnOnce() -> R) -> R {
     struct Restore(Left);
     impl Drop for Restore {
+        #[inline]
         fn drop(&mut self) {
             LEFT.set(self.0);
         }

@@ -170,6 +170,7 @@ impl<F, J> Caught<F, J> {
 impl<F: Future, J: Judge<F::Output>> Future for Caught<F, J> {
     type Output = Output<F::Output>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut slot = self.project().future;
         if context::probed(|waker| probe::is_over(slot.as_mut(), waker)) {
