@@ -5,17 +5,17 @@ mod net;
 
 use std::future::Future;
 use std::io;
-use std::net::{IpAddr, Shutdown, SocketAddr};
+use std::net::IpAddr;
 use std::num::NonZeroU64;
 use std::panic::{Location, resume_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Poll, Waker};
+use std::task::Waker;
 use std::time::{Duration, SystemTime};
 
 use event_loop::backend::{
-    Backend, Callbacks, CancelPlace, Driver, Record, Runnable, ScheduledCall, Site, SocketKey,
-    TaskMeta, TimerId,
+    Backend, Callbacks, CancelPlace, Driver, Record, Runnable, ScheduledCall, Site, TaskMeta,
+    TimerId,
 };
 use event_loop::time::Instant;
 use event_loop::{
@@ -350,69 +350,6 @@ impl Backend for SimLoop {
 
     fn lookup(&self, name: &str) -> io::Result<Vec<IpAddr>> {
         self.world.lookup(name)
-    }
-
-    fn tcp_listen(&self, addr: SocketAddr, backlog: u32) -> io::Result<SocketKey> {
-        self.world.tcp_listen(self.host, addr, backlog)
-    }
-
-    fn tcp_connect(&self, addr: SocketAddr) -> io::Result<SocketKey> {
-        self.world.tcp_connect(self.host, addr)
-    }
-
-    fn poll_connected(&self, socket: SocketKey, waker: &Waker) -> Poll<io::Result<()>> {
-        self.world.poll_connected(socket, waker)
-    }
-
-    fn poll_accept(
-        &self,
-        socket: SocketKey,
-        waker: &Waker,
-    ) -> Poll<io::Result<(SocketKey, SocketAddr)>> {
-        self.world.poll_accept(self.host, socket, waker)
-    }
-
-    fn poll_read(
-        &self,
-        socket: SocketKey,
-        into: &mut [u8],
-        waker: &Waker,
-    ) -> Poll<io::Result<usize>> {
-        self.world.poll_read(socket, into, waker)
-    }
-
-    fn poll_write(&self, socket: SocketKey, from: &[u8], waker: &Waker) -> Poll<io::Result<usize>> {
-        self.world.poll_write(socket, from, waker)
-    }
-
-    fn shutdown(&self, socket: SocketKey, how: Shutdown) -> io::Result<()> {
-        self.world.shutdown_socket(socket, how)
-    }
-
-    fn close_socket(&self, socket: SocketKey) {
-        self.world.close_socket(socket);
-    }
-
-    fn local_addr(&self, socket: SocketKey) -> io::Result<SocketAddr> {
-        self.world.ask_socket(socket, |net, id| net.local_addr(id))
-    }
-
-    fn peer_addr(&self, socket: SocketKey) -> io::Result<SocketAddr> {
-        self.world.ask_socket(socket, |net, id| net.peer_addr(id))
-    }
-
-    fn set_nodelay(&self, socket: SocketKey, nodelay: bool) -> io::Result<()> {
-        self.world
-            .ask_socket(socket, |net, id| net.set_nodelay(id, nodelay))
-    }
-
-    fn nodelay(&self, socket: SocketKey) -> io::Result<bool> {
-        self.world.ask_socket(socket, |net, id| net.nodelay(id))
-    }
-
-    fn set_linger(&self, socket: SocketKey, linger: Option<Duration>) -> io::Result<()> {
-        self.world
-            .ask_socket(socket, |net, id| net.set_linger(id, linger))
     }
 }
 

@@ -3,14 +3,17 @@
 //! Nothing here is for applications, and nothing here is under the crate's promise of stability.
 #![doc(hidden)]
 
+mod sockets;
+mod tcp;
+
 use std::fmt;
 use std::future::Future;
 use std::io;
-use std::net::{IpAddr, Shutdown, SocketAddr};
+use std::net::IpAddr;
 use std::panic::Location;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Poll, Waker};
+use std::task::Waker;
 use std::time::{Duration, SystemTime};
 
 pub use crate::callback::{Driver, ScheduledCall};
@@ -26,6 +29,8 @@ pub use crate::sync::record::Record;
 pub use crate::task::CancelPlace;
 use crate::time::{Instant, refuse_sleep};
 use crate::{Closed, Description, ErrorContext, EventLoop, SlowCallback, TaskId, TaskInfo};
+pub use sockets::Sockets;
+pub use tcp::Tcp;
 
 /// A task of a backend that can run.
 pub struct Runnable(pub(crate) async_task::Runnable<Head>);
@@ -63,8 +68,8 @@ pub struct TimerId(pub std::num::NonZeroU64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SocketKey(pub u64);
 
-/// A loop that is not tokio's.
-pub trait Backend: Send + Sync + 'static {
+/// A loop that is not tokio's. One trait object serves it all: its parts are supertraits.
+pub trait Backend: Sockets + Tcp + Send + Sync + 'static {
     /// What is in force.
     fn describe(&self) -> Description;
     /// Which world it is of: a number that only says whether two are the same.
@@ -150,41 +155,6 @@ pub trait Backend: Send + Sync + 'static {
 
     /// The addresses of a host's name.
     fn lookup(&self, name: &str) -> io::Result<Vec<IpAddr>>;
-    /// A socket bound to `addr` and listening.
-    fn tcp_listen(&self, addr: SocketAddr, backlog: u32) -> io::Result<SocketKey>;
-    /// A socket on its way to `addr`.
-    fn tcp_connect(&self, addr: SocketAddr) -> io::Result<SocketKey>;
-    /// Whether the connection stands.
-    fn poll_connected(&self, socket: SocketKey, waker: &Waker) -> Poll<io::Result<()>>;
-    /// The next connection.
-    fn poll_accept(
-        &self,
-        socket: SocketKey,
-        waker: &Waker,
-    ) -> Poll<io::Result<(SocketKey, SocketAddr)>>;
-    /// Reads; 0 is the end of the stream.
-    fn poll_read(
-        &self,
-        socket: SocketKey,
-        into: &mut [u8],
-        waker: &Waker,
-    ) -> Poll<io::Result<usize>>;
-    /// Writes; at least one byte unless `from` is empty.
-    fn poll_write(&self, socket: SocketKey, from: &[u8], waker: &Waker) -> Poll<io::Result<usize>>;
-    /// Closes one direction or both.
-    fn shutdown(&self, socket: SocketKey, how: Shutdown) -> io::Result<()>;
-    /// Gives the socket back.
-    fn close_socket(&self, socket: SocketKey);
-    /// The socket's own address.
-    fn local_addr(&self, socket: SocketKey) -> io::Result<SocketAddr>;
-    /// The address of the other end.
-    fn peer_addr(&self, socket: SocketKey) -> io::Result<SocketAddr>;
-    /// Nagle's algorithm, off or on.
-    fn set_nodelay(&self, socket: SocketKey, nodelay: bool) -> io::Result<()>;
-    /// Whether Nagle's algorithm is off.
-    fn nodelay(&self, socket: SocketKey) -> io::Result<bool>;
-    /// How close treats what was not sent: zero resets.
-    fn set_linger(&self, socket: SocketKey, linger: Option<Duration>) -> io::Result<()>;
 }
 
 /// The callbacks of a backend that runs them among its tasks, in an order of its own.
