@@ -56,4 +56,4 @@ pub use link::{Bandwidth, Latency, LinkConfig};
 pub use net::{Net, NetConfig};
 pub use readiness::Readiness;
 pub use site::Site;
-pub use tcp::How;
+pub use tcp::{How, Keepalive};

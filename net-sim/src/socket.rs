@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::tcp::{ConnId, Listener, Side};
+use crate::tcp::{ConnId, KeepaliveTimes, Listener, Side};
 use crate::{HostId, NetError};
 
 /// One open socket.
@@ -39,6 +39,12 @@ pub(crate) struct Options {
     pub(crate) only_v6: bool,
     pub(crate) nodelay: bool,
     pub(crate) linger: Option<Duration>,
+    /// Whether a silent peer is asked for a sign of life, as `keepalive_times` says.
+    pub(crate) keepalive: bool,
+    pub(crate) keepalive_times: KeepaliveTimes,
+    /// Milliseconds; 0 is none, as in Linux.
+    pub(crate) user_timeout: u32,
+    pub(crate) ttl: u8,
     pub(crate) send_buffer: usize,
     pub(crate) receive_buffer: usize,
 }

@@ -8,6 +8,7 @@
 
 mod close;
 mod connect;
+mod keepalive;
 mod listener;
 mod options;
 mod pipe;
@@ -19,6 +20,8 @@ mod stream;
 use std::net::SocketAddr;
 
 pub use close::How;
+pub use keepalive::Keepalive;
+pub(crate) use keepalive::KeepaliveTimes;
 pub(crate) use listener::Listener;
 use pipe::Pipe;
 

@@ -145,11 +145,31 @@ impl Net {
         Ok(())
     }
 
-    fn options(&self, id: SocketId) -> Result<&Options> {
+    /// How many routers a segment may pass.
+    ///
+    /// # Errors
+    ///
+    /// [`NetError::BadSocket`].
+    pub fn ttl(&self, id: SocketId) -> Result<u32> {
+        Ok(self.options(id)?.ttl.into())
+    }
+
+    /// Sets `IP_TTL`. It is kept for its readers: there are no routers here.
+    ///
+    /// # Errors
+    ///
+    /// [`NetError::InvalidInput`] outside of 1 to 255, [`NetError::BadSocket`].
+    pub fn set_ttl(&mut self, id: SocketId, ttl: u32) -> Result<()> {
+        let ttl = u8::try_from(ttl).ok().filter(|&ttl| ttl > 0);
+        self.options_mut(id)?.ttl = ttl.ok_or(NetError::InvalidInput)?;
+        Ok(())
+    }
+
+    pub(super) fn options(&self, id: SocketId) -> Result<&Options> {
         Ok(&self.socket(id)?.options)
     }
 
-    fn options_mut(&mut self, id: SocketId) -> Result<&mut Options> {
+    pub(super) fn options_mut(&mut self, id: SocketId) -> Result<&mut Options> {
         Ok(&mut self.socket_mut(id)?.options)
     }
 }

@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use virtual_time::Instant;
 
+use super::KeepaliveTimes;
 use crate::host::Binding;
 use crate::socket::{Options, Socket, State};
 use crate::{HostId, Net, NetError, Result, SocketId};
@@ -21,6 +22,10 @@ impl Net {
             only_v6: false,
             nodelay: false,
             linger: None,
+            keepalive: false,
+            keepalive_times: KeepaliveTimes::default(),
+            user_timeout: 0,
+            ttl: 64,
             send_buffer: self.config.send_buffer,
             receive_buffer: self.config.receive_buffer,
         };
