@@ -1,0 +1,154 @@
+//! TCP: connects, listeners, and the connections that wait to be accepted.
+
+use std::io;
+use std::pin::pin;
+
+use event_loop::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use crate::case::Reach::{Anywhere, Loopback, Worlds};
+use crate::case::cases;
+use crate::stage::Stage;
+
+cases! {
+    T1 {
+        a_connect_to_a_listener_is_accepted: Anywhere,
+        a_connect_where_nobody_listens_is_refused: Anywhere,
+        a_connect_where_somebody_has_listened_is_refused: Anywhere,
+        a_connect_is_there_before_anybody_accepts: Anywhere,
+        a_connect_goes_by_ipv6_as_well: Loopback,
+        a_connect_to_an_address_that_nobody_has_fails: Worlds("know who is on its network"),
+    }
+    T2 {
+        connections_are_accepted_in_the_order_they_came: Anywhere,
+        an_accept_waits_for_a_connect: Anywhere,
+        a_connection_that_was_closed_is_accepted_all_the_same: Anywhere,
+        a_connection_that_was_reset_is_accepted_all_the_same: Anywhere,
+        a_listener_that_goes_resets_who_waits_in_it: Anywhere,
+        a_listener_that_goes_leaves_what_it_accepted: Anywhere,
+    }
+}
+
+async fn a_connect_to_a_listener_is_accepted(stage: Stage) -> io::Result<()> {
+    let (listener, address) = stage.listen().await?;
+    let client = stage.connect(address).await;
+    let accepted = listener.accept().await;
+    stage.note("connect", &client);
+    stage.note("accept", accepted.as_ref().map(|(stream, _)| stream));
+    assert_eq!(client?.local_addr()?, accepted?.1);
+    Ok(())
+}
+
+async fn a_connect_where_nobody_listens_is_refused(stage: Stage) -> io::Result<()> {
+    // Nobody listens on the port of `tcpmux`.
+    stage.note("connect", stage.connect(stage.server.at(1)).await);
+    Ok(())
+}
+
+async fn a_connect_where_somebody_has_listened_is_refused(stage: Stage) -> io::Result<()> {
+    let (listener, address) = stage.listen().await?;
+    drop(stage.connect(address).await?);
+    drop(listener);
+    stage.settle().await;
+    stage.note("connect", stage.connect(address).await);
+    Ok(())
+}
+
+async fn a_connect_is_there_before_anybody_accepts(stage: Stage) -> io::Result<()> {
+    let (listener, address) = stage.listen().await?;
+    let mut client = stage.connect(address).await?;
+    stage.note("write", client.write_all(b"early").await);
+    client.shutdown().await?;
+    let (mut server, _) = listener.accept().await?;
+    let mut heard = vec![];
+    server.read_to_end(&mut heard).await?;
+    stage.note("the server hears", heard);
+    Ok(())
+}
+
+async fn a_connect_goes_by_ipv6_as_well(stage: Stage) -> io::Result<()> {
+    let listener = TcpListener::bind("[::1]:0").await?;
+    let client = stage.connect(listener.local_addr()?).await?;
+    let (server, peer) = listener.accept().await?;
+    assert_eq!(client.local_addr()?, peer);
+    stage.note("is IPv6", peer.is_ipv6() && server.local_addr()?.is_ipv6());
+    Ok(())
+}
+
+async fn a_connect_to_an_address_that_nobody_has_fails(stage: Stage) -> io::Result<()> {
+    let nobody = ([10, 0, 0, 77], 80).into();
+    stage.note("connect", stage.connect(nobody).await);
+    Ok(())
+}
+
+async fn connections_are_accepted_in_the_order_they_came(stage: Stage) -> io::Result<()> {
+    let (listener, address) = stage.listen().await?;
+    let mut clients: Vec<TcpStream> = vec![];
+    for _ in 0..20 {
+        clients.push(stage.connect(address).await?);
+        stage.settle().await;
+    }
+    for client in clients {
+        let (_, peer) = listener.accept().await?;
+        assert_eq!(client.local_addr()?, peer);
+    }
+    stage.note("20 accepts", "in order");
+    Ok(())
+}
+
+async fn an_accept_waits_for_a_connect(stage: Stage) -> io::Result<()> {
+    let (listener, address) = stage.listen().await?;
+    let mut accept = pin!(async { listener.accept().await.map(|(stream, _)| stream) });
+    stage.note_waiting("accept", accept.as_mut()).await;
+    let client = stage.connect(address).await;
+    stage.note("connect", &client);
+    stage.note("accept", accept.await);
+    Ok(())
+}
+
+async fn a_connection_that_was_closed_is_accepted_all_the_same(stage: Stage) -> io::Result<()> {
+    let (listener, address) = stage.listen().await?;
+    let mut client = stage.connect(address).await?;
+    client.write_all(b"gone").await?;
+    drop(client);
+    stage.settle().await;
+    let (mut server, _) = listener.accept().await?;
+    let mut heard = vec![];
+    stage.note("read to the end", server.read_to_end(&mut heard).await);
+    stage.note("the server hears", heard);
+    Ok(())
+}
+
+async fn a_connection_that_was_reset_is_accepted_all_the_same(stage: Stage) -> io::Result<()> {
+    let (listener, address) = stage.listen().await?;
+    let client = stage.connect(address).await?;
+    client.set_zero_linger()?;
+    drop(client);
+    stage.settle().await;
+    let (mut server, _) = listener.accept().await?;
+    stage.note("read", server.read(&mut [0]).await);
+    stage.note("read again", server.read(&mut [0]).await);
+    Ok(())
+}
+
+async fn a_listener_that_goes_resets_who_waits_in_it(stage: Stage) -> io::Result<()> {
+    let (listener, address) = stage.listen().await?;
+    let mut client = stage.connect(address).await?;
+    stage.settle().await;
+    drop(listener);
+    stage.note("read", client.read(&mut [0]).await);
+    Ok(())
+}
+
+async fn a_listener_that_goes_leaves_what_it_accepted(stage: Stage) -> io::Result<()> {
+    let listener = TcpListener::bind(stage.server.at(0)).await?;
+    let mut client = stage.connect(listener.local_addr()?).await?;
+    let (mut server, _) = listener.accept().await?;
+    drop(listener);
+    server.write_all(b"still here").await?;
+    drop(server);
+    let mut heard = vec![];
+    client.read_to_end(&mut heard).await?;
+    stage.note("the client hears", heard);
+    Ok(())
+}

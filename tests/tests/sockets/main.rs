@@ -1,0 +1,21 @@
+//! The contract of the sockets, `docs/SOCKETS.md`, case by case: the same code on the kernel's
+//! loopback, through both loops of production, and in worlds, with the same outcomes.
+//!
+//! Each file declares its cases with `cases!`: which clause each one is of, and where it runs. A
+//! case is an `async fn(Stage) -> io::Result<()>` that tells the stage what came of each call.
+
+mod case;
+mod connecting;
+mod document;
+mod flowing;
+mod loops;
+mod outcome;
+mod stage;
+
+use case::Case;
+
+/// Every case of the suite; one of a file that is missing here fails.
+fn cases() -> impl Iterator<Item = &'static Case> {
+    let files = [connecting::CASES, flowing::CASES];
+    files.into_iter().flatten()
+}
