@@ -48,6 +48,7 @@ mod readiness;
 mod site;
 mod socket;
 mod tcp;
+mod watch;
 
 pub use decide::{Decide, Plain};
 pub use error::{NetError, Result};
@@ -57,3 +58,6 @@ pub use net::{Net, NetConfig};
 pub use readiness::Readiness;
 pub use site::Site;
 pub use tcp::{How, Keepalive};
+pub use watch::{
+    Inspection, Loss, MonitorId, Segment, SegmentKind, Sighted, Sighting, Treatment, Unfit,
+};

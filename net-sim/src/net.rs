@@ -10,7 +10,8 @@ use crate::event::Event;
 use crate::host::Host;
 use crate::link::Links;
 use crate::socket::{Socket, State};
-use crate::tcp::{Conn, ConnId};
+use crate::tcp::{Conn, ConnId, Side};
+use crate::watch::Watch;
 use crate::{Decide, HostId, LinkConfig, NetError, Readiness, Result, SocketId};
 
 /// What a network starts with.
@@ -59,6 +60,8 @@ pub struct Net {
     pub(crate) conns: Slab<Conn>,
     pub(crate) events: Timers<Event>,
     changed: VecDeque<SocketId>,
+    /// Observers and monitors, if there are any.
+    pub(crate) watch: Option<Box<Watch>>,
 }
 
 impl Net {
@@ -113,6 +116,9 @@ impl Net {
 
     /// Lets everything happen that is due at `now`, in the order of (instant, sequence).
     pub fn advance(&mut self, now: Instant, decide: &mut impl Decide) {
+        if self.watch.is_some() {
+            self.pass_unjudged(now, decide);
+        }
         while let Some((_, at, event)) = self.events.pop_due(now) {
             self.observe(at);
             match event {
@@ -172,7 +178,10 @@ impl Net {
     /// When the network wants to be advanced; `None` if it waits for calls alone.
     #[must_use]
     pub fn next_event(&mut self) -> Option<Instant> {
-        self.events.next_deadline()
+        match self.inspection_since() {
+            None => self.events.next_deadline(),
+            since => since,
+        }
     }
 
     /// The addresses a host was added with.
@@ -233,6 +242,10 @@ impl Net {
     }
 
     pub(crate) fn remove_conn(&mut self, id: ConnId) -> Conn {
+        if self.watch.is_some() {
+            self.forget_pending(id, Side::Opener);
+            self.forget_pending(id, Side::Acceptor);
+        }
         let conn = self.conns.remove(id.index());
         for key in conn.scheduled() {
             self.events.cancel(key);

@@ -16,6 +16,7 @@ mod queue;
 mod segment;
 mod socket;
 mod stream;
+mod watched;
 
 use std::net::SocketAddr;
 
@@ -23,6 +24,7 @@ pub use close::How;
 pub use keepalive::Keepalive;
 pub(crate) use keepalive::KeepaliveTimes;
 pub(crate) use listener::Listener;
+pub(crate) use pipe::Cargo;
 use pipe::Pipe;
 
 use crate::host::Pairing;

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io::IoSlice;
+use std::ops::Range;
 
 use virtual_time::{Instant, TimerKey};
 
@@ -13,7 +14,7 @@ const MIN_WINDOW_GAIN: u64 = 1_460;
 
 /// What one segment carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Cargo {
+pub(crate) enum Cargo {
     Syn,
     SynAck,
     /// The third part of the handshake.
@@ -25,7 +26,7 @@ pub(super) enum Cargo {
 
 impl Cargo {
     /// Bytes of the stream that it carries.
-    pub(super) const fn bytes(self) -> usize {
+    pub(crate) const fn bytes(self) -> usize {
         match self {
             Self::Data(n) => n,
             _ => 0,
@@ -340,6 +341,46 @@ impl Pipe {
     /// A window that was promised is never taken back (RFC 9293, section 3.8.6).
     pub(super) fn set_receive_buffer(&mut self, bytes: usize) {
         self.receive_buffer = bytes;
+    }
+
+    // For those who watch.
+
+    /// Offset behind the last byte that the sender let go.
+    pub(super) fn sent(&self) -> u64 {
+        self.sent
+    }
+
+    /// Offset behind the last byte that arrived.
+    pub(super) fn arrived(&self) -> u64 {
+        self.arrived
+    }
+
+    /// How far the receiver's window goes beyond what arrived.
+    pub(super) fn window(&self) -> u64 {
+        self.promised - self.arrived
+    }
+
+    pub(super) fn fin_was_sent(&self) -> bool {
+        matches!(self.fin, Fin::Sent | Fin::Arrived)
+    }
+
+    /// `n` bytes from this offset, as far as they are still there.
+    pub(super) fn copy(&self, offset: u64, n: usize) -> Vec<u8> {
+        let range = self.range(offset, n);
+        self.ring.range(range).copied().collect()
+    }
+
+    /// Puts other bytes in the place of those from this offset on.
+    pub(super) fn overwrite(&mut self, offset: u64, bytes: &[u8]) {
+        let range = self.range(offset, bytes.len());
+        let places = self.ring.range_mut(range);
+        places.zip(bytes).for_each(|(place, byte)| *place = *byte);
+    }
+
+    fn range(&self, offset: u64, n: usize) -> Range<usize> {
+        let start = offset.saturating_sub(self.read) as usize;
+        let start = start.min(self.ring.len());
+        start..(start + n).min(self.ring.len())
     }
 
     fn unacked(&self) -> usize {

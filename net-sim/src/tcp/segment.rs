@@ -1,5 +1,7 @@
 //! Segments: how they leave, and what they do where they arrive.
 
+use std::time::Duration;
+
 use virtual_time::Instant;
 
 use super::pipe::Cargo;
@@ -50,9 +52,27 @@ impl Net {
         cargo: Cargo,
         decide: &mut dyn Decide,
     ) {
+        if self.watch.is_none() || !self.inspect(now, id, side, cargo) {
+            self.send(now, id, side, cargo, Duration::ZERO, decide);
+        }
+    }
+
+    /// Sends one segment that nobody judges any more; it leaves after `delay`.
+    pub(crate) fn send(
+        &mut self,
+        now: Instant,
+        id: ConnId,
+        side: Side,
+        cargo: Cargo,
+        delay: Duration,
+        decide: &mut dyn Decide,
+    ) {
+        if self.watch.is_some() {
+            self.see_leaving(now, id, side, cargo);
+        }
         let end = self.conns[id.index()].end_mut(side);
         let at = self.links.send(end.link, now, cargo.bytes(), decide);
-        let at = end.out.in_order(at);
+        let at = end.out.in_order(at + delay);
         if at <= now && !end.out.is_busy() {
             self.deliver(now, id, side, cargo, decide);
         } else {
@@ -79,6 +99,9 @@ impl Net {
         let conn = &mut self.conns[id.index()];
         let at = self.links.acknowledge(conn.end(side).link, now);
         conn.inbound_mut(side).acknowledge(now, at);
+        if self.watch.is_some() {
+            self.see_acknowledging(now, id, side);
+        }
         self.acknowledged(now, id, side.other(), decide);
     }
 
@@ -143,6 +166,9 @@ impl Net {
     /// Forgets what this side will not get any more: all that has not arrived, and all that has
     /// if there is nobody to read it.
     pub(super) fn drop_inbound(&mut self, id: ConnId, side: Side) {
+        if self.watch.is_some() {
+            self.forget_pending(id, side.other());
+        }
         let conn = &mut self.conns[id.index()];
         let unheard = conn.end(side).owner == Owner::Closed;
         let pipe = conn.inbound_mut(side);
@@ -184,6 +210,9 @@ impl Net {
         cargo: Cargo,
         decide: &mut dyn Decide,
     ) {
+        if self.watch.is_some() {
+            self.see_arriving(now, id, side, cargo);
+        }
         let to = side.other();
         match cargo {
             Cargo::Data(n) => self.on_data(now, id, to, n, decide),
@@ -232,6 +261,10 @@ impl Net {
             return;
         }
         let owner = end.owner;
+        if self.watch.is_some() {
+            self.see_acknowledging(now, id, to);
+        }
+        let conn = &self.conns[id.index()];
         if conn.is_over(to) {
             self.part(now, id, Side::Opener);
             self.part(now, id, Side::Acceptor);
