@@ -40,6 +40,8 @@ pub enum NetError {
     TimedOut,
     /// The call does not fit this socket's state, or an argument makes no sense (`EINVAL`).
     InvalidInput,
+    /// Sockets of this kind know no such call (`EOPNOTSUPP`).
+    NotSupported,
     /// No open socket or host has this id (`EBADF`).
     BadSocket,
     /// No host on the segment has that address (`EHOSTUNREACH`).
@@ -66,6 +68,7 @@ impl NetError {
             Self::AddrNotAvailable => 99,
             Self::TimedOut => 110,
             Self::InvalidInput => 22,
+            Self::NotSupported => 95,
             Self::BadSocket => 9,
             Self::HostUnreachable => 113,
             Self::NetworkUnreachable => 101,
@@ -89,6 +92,7 @@ impl NetError {
             Self::AddrNotAvailable => "Cannot assign requested address",
             Self::TimedOut => "Connection timed out",
             Self::InvalidInput => "Invalid argument",
+            Self::NotSupported => "Operation not supported",
             Self::BadSocket => "Bad file descriptor",
             Self::HostUnreachable => "No route to host",
             Self::NetworkUnreachable => "Network is unreachable",
@@ -115,6 +119,7 @@ impl NetError {
             Self::AddrNotAvailable => io::ErrorKind::AddrNotAvailable,
             Self::TimedOut => io::ErrorKind::TimedOut,
             Self::InvalidInput => io::ErrorKind::InvalidInput,
+            Self::NotSupported => io::ErrorKind::Unsupported,
             Self::HostUnreachable => io::ErrorKind::HostUnreachable,
             Self::NetworkUnreachable => io::ErrorKind::NetworkUnreachable,
             Self::BadSocket | Self::IsConnected => io::ErrorKind::Other,

@@ -1,5 +1,6 @@
 //! What the network waits for.
 
+use crate::SocketId;
 use crate::tcp::{ConnId, Side};
 
 /// Something that happens at a known moment.
@@ -11,4 +12,6 @@ pub(crate) enum Event {
     Acknowledgement(ConnId, Side),
     /// The handshake is tried again, or given up.
     Handshake(ConnId),
+    /// A look-up is answered.
+    Answer(SocketId),
 }

@@ -37,6 +37,7 @@
 //! ```
 
 mod decide;
+mod dns;
 pub mod drive;
 mod error;
 mod event;
@@ -51,6 +52,7 @@ mod tcp;
 mod watch;
 
 pub use decide::{Decide, Plain};
+pub use dns::{Dns, DnsError, DnsFailure, Lookup};
 pub use error::{NetError, Result};
 pub use id::{HostId, SocketId};
 pub use link::{Bandwidth, Latency, LinkConfig};

@@ -93,9 +93,14 @@ impl Latency {
     }
 
     fn draw(&self, decide: &mut dyn Decide) -> Duration {
+        self.draw_at(Site::LATENCY, decide)
+    }
+
+    /// The same where it is no segment that takes its time.
+    pub(crate) fn draw_at(&self, site: Site, decide: &mut dyn Decide) -> Duration {
         match self.entries() {
             1 => self.entry(0),
-            n => self.entry(decide.choose(Site::LATENCY, n).min(n - 1)),
+            n => self.entry(decide.choose(site, n).min(n - 1)),
         }
     }
 

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use slab::Slab;
 use virtual_time::{Instant, Timers};
 
+use crate::dns::Dns;
 use crate::event::Event;
 use crate::host::Host;
 use crate::link::Links;
@@ -59,6 +60,7 @@ pub struct Net {
     pub(crate) sockets_made: u64,
     pub(crate) conns: Slab<Conn>,
     pub(crate) events: Timers<Event>,
+    pub(crate) dns: Dns,
     changed: VecDeque<SocketId>,
     /// Observers and monitors, if there are any.
     pub(crate) watch: Option<Box<Watch>>,
@@ -127,6 +129,7 @@ impl Net {
                     self.acknowledgement(at, conn, side, decide);
                 }
                 Event::Handshake(conn) => self.handshake_retry(at, conn, decide),
+                Event::Answer(query) => self.answer(query),
             }
         }
         self.observe(now);
@@ -305,6 +308,10 @@ impl Net {
             },
             State::Listening(listener) => Readiness {
                 readable: listener.has_pending(),
+                ..Readiness::default()
+            },
+            State::Lookup(query) => Readiness {
+                readable: query.is_answered(),
                 ..Readiness::default()
             },
             &State::Stream(conn, side) => self.stream_readiness(conn, side),

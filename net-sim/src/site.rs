@@ -24,6 +24,11 @@ impl Site {
     /// How many of the bytes that fit one write takes; 0 is all of them.
     pub const SHORT_WRITE: Self = Self::new("net.short_write");
 
+    /// How long the answer to a look-up takes; entry 0 of its table is the typical time.
+    pub const DNS_LATENCY: Self = Self::new("dns.latency");
+    /// Which of a name's addresses that are left comes next; 0 is the one entered first.
+    pub const DNS_ORDER: Self = Self::new("dns.order");
+
     /// A site with this label.
     #[must_use]
     pub const fn new(label: &'static str) -> Self {

@@ -3,8 +3,9 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use crate::dns::Query;
 use crate::tcp::{ConnId, KeepaliveTimes, Listener, Side};
-use crate::{HostId, NetError};
+use crate::{HostId, Net, NetError, SocketId};
 
 /// One open socket.
 #[derive(Debug)]
@@ -30,6 +31,8 @@ pub(crate) enum State {
     Failed(Option<NetError>),
     Listening(Listener),
     Stream(ConnId, Side),
+    /// No socket to its owner, but the look-up of a name.
+    Lookup(Box<Query>),
 }
 
 /// Options of one socket.
@@ -47,4 +50,31 @@ pub(crate) struct Options {
     pub(crate) ttl: u8,
     pub(crate) send_buffer: usize,
     pub(crate) receive_buffer: usize,
+}
+
+impl Net {
+    /// A socket of this host with the options that sockets begin with.
+    pub(crate) fn new_socket(&mut self, host: HostId, state: State) -> SocketId {
+        let options = Options {
+            reuse_addr: false,
+            only_v6: false,
+            nodelay: false,
+            linger: None,
+            keepalive: false,
+            keepalive_times: KeepaliveTimes::default(),
+            user_timeout: 0,
+            ttl: 64,
+            send_buffer: self.config.send_buffer,
+            receive_buffer: self.config.receive_buffer,
+        };
+        self.insert_socket(Socket {
+            serial: 0,
+            host,
+            changed: false,
+            speaks_v6: false,
+            bound: None,
+            options,
+            state,
+        })
+    }
 }

@@ -52,6 +52,7 @@ impl Net {
                 }
                 return Ok(());
             }
+            State::Lookup(_) => return Err(NetError::NotSupported),
             State::Stream(conn, side) => (conn, side),
         };
         let conn = &mut self.conns[conn_id.index()];
@@ -92,6 +93,11 @@ impl Net {
         match socket.state {
             State::Idle | State::Failed(_) => {}
             State::Listening(_) => self.stop_listening(now, id, decide)?,
+            State::Lookup(ref query) => {
+                if let Some(arrival) = query.scheduled() {
+                    self.events.cancel(arrival);
+                }
+            }
             State::Stream(conn, side) => self.close_end(now, conn, side, lingers_not, decide),
         }
         if let Some(addr) = bound {

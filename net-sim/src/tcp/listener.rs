@@ -54,6 +54,7 @@ impl Net {
                 return Ok(());
             }
             State::Stream(..) => return Err(NetError::InvalidInput),
+            State::Lookup(_) => return Err(NetError::NotSupported),
             State::Idle | State::Failed(_) => {}
         }
         if socket.bound.is_none() {

@@ -4,9 +4,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use virtual_time::Instant;
 
-use super::KeepaliveTimes;
 use crate::host::Binding;
-use crate::socket::{Options, Socket, State};
+use crate::socket::State;
 use crate::{HostId, Net, NetError, Result, SocketId};
 
 impl Net {
@@ -17,27 +16,7 @@ impl Net {
     /// If the host is of another network.
     pub fn tcp_socket(&mut self, host: HostId) -> SocketId {
         self.check_host(host);
-        let options = Options {
-            reuse_addr: false,
-            only_v6: false,
-            nodelay: false,
-            linger: None,
-            keepalive: false,
-            keepalive_times: KeepaliveTimes::default(),
-            user_timeout: 0,
-            ttl: 64,
-            send_buffer: self.config.send_buffer,
-            receive_buffer: self.config.receive_buffer,
-        };
-        self.insert_socket(Socket {
-            serial: 0,
-            host,
-            changed: false,
-            speaks_v6: false,
-            bound: None,
-            options,
-            state: State::Idle,
-        })
+        self.new_socket(host, State::Idle)
     }
 
     /// Gives a socket its own address; port 0 means any free one, and `[::]` takes IPv4 as
@@ -50,7 +29,7 @@ impl Net {
     pub fn bind(&mut self, now: Instant, id: SocketId, addr: SocketAddr) -> Result<()> {
         self.observe(now);
         let socket = self.socket(id)?;
-        if socket.bound.is_some() || matches!(socket.state, State::Stream(..)) {
+        if socket.bound.is_some() || matches!(socket.state, State::Stream(..) | State::Lookup(_)) {
             return Err(NetError::InvalidInput);
         }
         let (host, options) = (socket.host, socket.options);

@@ -127,7 +127,7 @@ impl Net {
     /// [`NetError::BadSocket`].
     pub fn socket_error(&mut self, id: SocketId) -> Result<Option<NetError>> {
         Ok(match &mut self.socket_mut(id)?.state {
-            State::Idle | State::Listening(_) => None,
+            State::Idle | State::Listening(_) | State::Lookup(_) => None,
             State::Failed(error) => error.take(),
             &mut State::Stream(conn, side) => self.conns[conn.index()].end_mut(side).error.take(),
         })
@@ -181,6 +181,7 @@ impl Net {
     fn readable_stream(&mut self, id: SocketId) -> Result<Option<(ConnId, Side)>> {
         let (conn_id, side) = match &mut self.socket_mut(id)?.state {
             State::Idle | State::Listening(_) => return Err(NetError::NotConnected),
+            State::Lookup(_) => return Err(NetError::NotSupported),
             State::Failed(error) => return error.take().map_or(Ok(None), Err),
             &mut State::Stream(conn, side) => (conn, side),
         };
@@ -204,6 +205,7 @@ impl Net {
     fn writable_stream(&mut self, id: SocketId) -> Result<(ConnId, Side)> {
         let (conn_id, side) = match &mut self.socket_mut(id)?.state {
             State::Idle | State::Listening(_) => return Err(NetError::BrokenPipe),
+            State::Lookup(_) => return Err(NetError::NotSupported),
             State::Failed(error) => return Err(error.take().unwrap_or(NetError::BrokenPipe)),
             &mut State::Stream(conn, side) => (conn, side),
         };
