@@ -45,8 +45,12 @@ impl WorldSocket {
         coop::poll_leaf(cx, |cx| self.backend.poll_write(self.key, from, cx.waker()))
     }
 
+    /// As tokio does it: a connection that is over is as good as shut down.
     pub(super) fn shut_down(&self) -> io::Result<()> {
-        self.backend.shutdown(self.key, Shutdown::Write)
+        match self.backend.shutdown(self.key, Shutdown::Write) {
+            Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(()),
+            ended => ended,
+        }
     }
 
     pub(super) fn local_addr(&self) -> io::Result<SocketAddr> {

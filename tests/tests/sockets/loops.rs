@@ -12,14 +12,14 @@ use crate::case::Body;
 use crate::stage::{Side, Stage};
 
 /// How many seeds a case is run with in each profile and layout, the plain run included.
-const SEEDS: u64 = 8;
+pub(crate) const SEEDS: u64 = 8;
 
 /// How long the kernel has for what is under way, in one attempt after the other. A machine that
 /// is busy may deliver late, even on the loopback.
 const KERNEL_PAUSES: [u64; 3] = [2, 30, 300];
 
 /// The same in a world, where it costs nothing: more than any round trip.
-const WORLD_PAUSE: Duration = Duration::from_secs(1);
+pub(crate) const WORLD_PAUSE: Duration = Duration::from_secs(1);
 
 /// When production has hung. A world says so itself.
 const WATCHDOG: Duration = Duration::from_secs(30);

@@ -7,6 +7,7 @@
 mod case;
 mod connecting;
 mod document;
+mod ending;
 mod flowing;
 mod loops;
 mod outcome;
@@ -16,6 +17,6 @@ use case::Case;
 
 /// Every case of the suite; one of a file that is missing here fails.
 fn cases() -> impl Iterator<Item = &'static Case> {
-    let files = [connecting::CASES, flowing::CASES];
+    let files = [connecting::CASES, ending::CASES, flowing::CASES];
     files.into_iter().flatten()
 }

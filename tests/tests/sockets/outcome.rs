@@ -46,6 +46,12 @@ impl Outcome for [u8] {
     }
 }
 
+impl<const N: usize> Outcome for [u8; N] {
+    fn shown(&self) -> String {
+        self.as_slice().shown()
+    }
+}
+
 impl Outcome for Vec<u8> {
     fn shown(&self) -> String {
         (**self).shown()

@@ -11,6 +11,7 @@ use event_loop::EventLoop;
 use event_loop::net::{TcpListener, TcpStream};
 use event_loop::time::sleep;
 
+use crate::loops::WORLD_PAUSE;
 use crate::outcome::Outcome;
 
 /// What a case is given. The body itself runs on the server's side.
@@ -86,6 +87,14 @@ impl Stage {
             biased;
             outcome = future => self.log.push(format!("{call}: {}", outcome.shown())),
             () = rest => self.log.push(format!("{call}: waits")),
+        }
+    }
+
+    /// More bytes than the two buffers of a connection hold: those of a kernel grow.
+    pub(crate) fn more_than_fits(&self) -> usize {
+        match self.pause {
+            WORLD_PAUSE => 1 << 20,
+            _ => 16 << 20,
         }
     }
 
