@@ -36,6 +36,7 @@
 //! # Ok::<(), NetError>(())
 //! ```
 
+mod capture;
 mod decide;
 mod dns;
 pub mod drive;
@@ -51,6 +52,7 @@ mod socket;
 mod tcp;
 mod watch;
 
+pub use capture::Capture;
 pub use decide::{Decide, Plain};
 pub use dns::{Dns, DnsError, DnsFailure, Lookup};
 pub use error::{NetError, Result};

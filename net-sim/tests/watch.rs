@@ -120,8 +120,8 @@ fn an_observer_sees_a_reset() {
         [
             "0 client sent Syn 0/0",
             "5 client delivered Syn 0/0",
-            "5 server sent Rst 1/1",
-            "10 server delivered Rst 1/1",
+            "5 server sent Rst 0/1",
+            "10 server delivered Rst 0/1",
         ]
     );
 }

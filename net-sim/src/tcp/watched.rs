@@ -64,7 +64,9 @@ impl Net {
         let (end, peer) = (conn.end(side), conn.end(side.other()));
         // A FIN takes a number as well.
         let behind_fin = u64::from(end.out.fin_was_sent());
+        let refused = conn.is_opening();
         let (kind, sequence) = match cargo {
+            Cargo::Rst if refused => (SegmentKind::Rst, 0),
             Cargo::Syn => (SegmentKind::Syn, 0),
             Cargo::SynAck => (SegmentKind::SynAck, 0),
             Cargo::HandshakeAck => (SegmentKind::Ack, 1 + first + behind_fin),

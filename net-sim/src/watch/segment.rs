@@ -129,3 +129,11 @@ pub enum Loss {
     /// A monitor said so.
     Monitor,
 }
+
+impl fmt::Display for Loss {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Monitor => "dropped by a monitor",
+        })
+    }
+}
