@@ -14,6 +14,7 @@
 mod config;
 mod event_loop;
 mod from_world;
+pub mod net;
 mod profile;
 mod run;
 mod sim;
@@ -21,7 +22,7 @@ pub mod trace;
 mod world;
 
 pub use self::event_loop::factory;
-pub use self::sim::{Host, Link, Sim};
+pub use self::sim::{Host, Sim};
 pub use config::Config;
 pub use from_world::FromWorld;
 pub use profile::{Profile, UnknownProfile};

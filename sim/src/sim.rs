@@ -11,11 +11,11 @@ use std::time::Duration;
 use event_loop::backend::OutsideTasks;
 use event_loop::time::Instant;
 use event_loop::{EventLoop, TaskHandle};
-use net_sim::{Latency, LinkConfig};
 
+use crate::net::{self, Hosts, RuleError};
 use crate::world::World;
 use crate::world::choices::Domain;
-use crate::world::network::address_of;
+use crate::world::hosts::Addresses;
 
 /// The world, as a test sees it: hosts, links, time, and choices of its own.
 ///
@@ -38,8 +38,9 @@ pub struct Sim {
 }
 
 impl Sim {
-    /// The host of this name, made now if there is none. Its address is the next of 10.0.0.0/8,
-    /// and other hosts reach it by its name.
+    /// The host of this name, made now if there is none. Its addresses are then the next of
+    /// 10.0.0.0/8 and of fd00::/8, and other hosts reach it by its name, which stands for the
+    /// former.
     ///
     /// # Panics
     /// If there is none and the run is over, or on a thread outside the world.
@@ -47,22 +48,72 @@ impl Sim {
     #[track_caller]
     pub fn host(&self, name: &str) -> Host {
         let site = Location::caller();
-        let known = self.world.ask(|core| {
-            (
-                core.hosts.iter().position(|h| &*h.name == name),
-                core.closed,
-            )
-        });
+        let known = self.world.ask(|core| (core.host_named(name), core.closed));
         let index = match known {
-            (Some(index), _) => index as u32,
+            (Some(index), _) => index,
             (None, true) => panic!("host(\"{name}\"): the run is over, and has no such host"),
-            (None, false) => self.world.add_host(name, site),
+            (None, false) => self.world.add_host(name, None, site),
         };
-        Host {
-            world: self.world.clone(),
-            index,
-            name: name.into(),
+        self.handle(index)
+    }
+
+    /// The host of this name, made now with these addresses, the first of which it is known by.
+    /// Its name stands for all of them, in this order.
+    ///
+    /// ```
+    /// use sim::Config;
+    ///
+    /// sim::check(&Config::new().seeds(1), |sim| async move {
+    ///     let db = sim.host_at("db", ["10.1.0.5", "fd00::1:5"]);
+    ///     assert_eq!(db.ip(), std::net::IpAddr::from([10, 1, 0, 5]));
+    /// });
+    /// ```
+    ///
+    /// # Panics
+    /// With the text of what [`try_host_at`](Self::try_host_at) returns; on a thread outside the
+    /// world.
+    #[must_use]
+    #[track_caller]
+    pub fn host_at(&self, name: &str, addresses: impl Hosts) -> Host {
+        match self.try_host_at(name, addresses) {
+            Ok(host) => host,
+            Err(error) => panic!("{error}"),
         }
+    }
+
+    /// [`host_at`](Self::host_at), with what is wrong as an error.
+    ///
+    /// # Errors
+    /// A text that is no address; a wildcard, loopback, multicast or IPv4-mapped address; one that
+    /// a host has already; none at all. The name of a host that exists and has other addresses.
+    /// The run is over.
+    ///
+    /// # Panics
+    /// On a thread outside the world.
+    #[track_caller]
+    pub fn try_host_at(&self, name: &str, addresses: impl Hosts) -> Result<Host, RuleError> {
+        let site = Location::caller();
+        let wanted = net::addresses(&addresses, |text| {
+            Err(RuleError::NotAnAddress {
+                given: text.to_owned(),
+            })
+        })?;
+        let known = self.world.ask(|core| match core.host_named(name) {
+            Some(index) => {
+                let has = core.hosts[index as usize].addresses.all();
+                if has == wanted {
+                    return Ok(Some(index));
+                }
+                Err(RuleError::HostExists {
+                    host: name.to_owned(),
+                    addresses: has,
+                })
+            }
+            None if core.closed => Err(RuleError::Over),
+            None => core.check_addresses(name, &wanted).map(|()| None),
+        })?;
+        let index = known.unwrap_or_else(|| self.world.add_host(name, Some(&wanted), site));
+        Ok(self.handle(index))
     }
 
     /// The loop of the test itself, on host `main`; once the run is over, a closed one.
@@ -75,12 +126,17 @@ impl Sim {
         self.host("main").event_loop()
     }
 
-    /// The two directions between two hosts, to be configured.
+    /// The two directions between two hosts, to be configured: [`net::link`] for who
+    /// has the world at hand.
+    ///
+    /// # Panics
+    /// As [`net::link`].
     #[must_use = "a link does nothing until something is said of it"]
-    pub fn link(&self, a: &Host, b: &Host) -> Link<'_> {
-        Link {
-            sim: self,
-            ends: [a.index, b.index],
+    #[track_caller]
+    pub fn link(&self, a: impl Hosts, b: impl Hosts) -> net::Link {
+        match net::Link::between(&self.world, &a, &b) {
+            Ok(link) => link,
+            Err(error) => panic!("{error}"),
         }
     }
 
@@ -140,19 +196,36 @@ impl Sim {
     }
 }
 
+impl Sim {
+    #[track_caller]
+    fn handle(&self, index: u32) -> Host {
+        let (name, addresses) = self.world.ask(|core| {
+            let host = &core.hosts[index as usize];
+            (host.name.clone(), host.addresses.clone())
+        });
+        Host {
+            world: self.world.clone(),
+            index,
+            name,
+            addresses,
+        }
+    }
+}
+
 impl fmt::Debug for Sim {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Sim(seed {:#x}, {:?})", self.seed, self.now())
     }
 }
 
-/// A host: a name, an address, and a loop. What is spawned on it belongs to it, and so does
+/// A host: a name, addresses, and a loop. What is spawned on it belongs to it, and so does
 /// whatever that spawns.
 #[derive(Clone)]
 pub struct Host {
-    world: Arc<World>,
-    index: u32,
+    pub(crate) world: Arc<World>,
+    pub(crate) index: u32,
     name: Arc<str>,
+    addresses: Addresses,
 }
 
 impl Host {
@@ -162,10 +235,16 @@ impl Host {
         &self.name
     }
 
-    /// Its address.
+    /// The address it is known by: the first of [`addresses`](Self::addresses).
     #[must_use]
     pub fn ip(&self) -> IpAddr {
-        address_of(self.index)
+        self.addresses.first()
+    }
+
+    /// All its addresses: what [`Sim::host_at`] gave it, else one of IPv4 and one of IPv6.
+    #[must_use]
+    pub fn addresses(&self) -> Vec<IpAddr> {
+        self.addresses.all()
     }
 
     /// Its loop; once the run is over, a closed one.
@@ -210,29 +289,5 @@ impl Host {
 impl fmt::Debug for Host {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Host({} at {})", self.name, self.ip())
-    }
-}
-
-/// The two directions between two hosts.
-#[derive(Debug)]
-pub struct Link<'a> {
-    sim: &'a Sim,
-    ends: [u32; 2],
-}
-
-impl Link<'_> {
-    /// How long a segment is under way, in both directions: each draws from the range.
-    ///
-    /// # Panics
-    /// If the range is empty, or on a thread outside the world.
-    #[track_caller]
-    pub fn latency(self, range: RangeInclusive<Duration>) -> Self {
-        let config = LinkConfig::new(Latency::uniform(range));
-        self.sim.world.ask(|core| {
-            let [a, b] = self.ends.map(|end| core.net_host(end));
-            core.net().set_link(a, b, config.clone());
-            core.net().set_link(b, a, config);
-        });
-        self
     }
 }

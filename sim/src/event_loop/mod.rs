@@ -58,7 +58,7 @@ use crate::world::{Drive, OUTSIDE, World, polled_task};
 pub fn factory(seed: u64, profile: Profile) -> Result<EventLoop, LoopError> {
     let config = Config::new().profile(profile).time_limit(Duration::MAX);
     let world = World::new(&config, Plan::of_seed(seed));
-    let ev = world.add_loop("main").1;
+    let ev = world.add_loop("main", None).1;
     world.leave();
     Ok(ev)
 }

@@ -202,7 +202,7 @@ where
     let seed = plan.seed;
     let world = World::new(config, plan);
     let _watched = watch(&world);
-    world.add_host("main", site);
+    world.add_host("main", None, site);
     let sim = Sim {
         world: world.clone(),
         seed,

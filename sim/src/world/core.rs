@@ -1,16 +1,16 @@
 //! The state of one run: the clock, what can run, what is pending, and the rule for what is next.
 
 use std::panic::Location;
-use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
+use event_loop::TaskId;
 use event_loop::backend::{Polled, Runnable, ScheduledCall, TaskMeta, current_task, expect_worlds};
-use event_loop::{EventLoop, TaskId};
 use net_sim::{LinkConfig, Net};
 use virtual_time::{HostClock, Instant, TimerKey, Timers};
 
 use super::choices::{Choices, Domain};
+use super::hosts::{Directory, Host};
 use super::inbox::Inbox;
 use super::iterations::{Alarm, Iterations};
 use super::properties::Properties;
@@ -71,6 +71,7 @@ pub(crate) struct Core {
     pub(crate) properties: Properties,
     pub(super) known_properties: usize,
     pub(crate) hosts: Vec<Host>,
+    pub(super) directory: Directory,
     /// The task that stands for the future the world is driven for.
     pub(crate) root: Option<TaskMeta>,
     pub(super) root_queued: bool,
@@ -96,21 +97,6 @@ pub(crate) struct Core {
     /// While a closed world drops its tasks: those that can be dropped, for they were woken.
     pub(crate) late: Option<Vec<Runnable>>,
     pub(super) polls_timed: PollsTimed,
-}
-
-/// A host: a name, an address, and the loop its tasks see.
-pub(crate) struct Host {
-    pub(crate) name: Arc<str>,
-    /// In the network; joined when somebody first asks.
-    pub(crate) net: Option<net_sim::HostId>,
-    /// Absent once the world is closed.
-    pub(crate) ev: Option<EventLoop>,
-    /// Whether the world runs its loop, and not a `run_*` call.
-    pub(crate) hosted: bool,
-    /// The task that runs the callbacks of a hosted loop: to anybody but the world it is none.
-    pub(crate) driver: Option<TaskId>,
-    /// From how long on a poll is slow.
-    pub(crate) slow_after: Option<Duration>,
 }
 
 /// What the driver does next, with the core closed.
@@ -179,6 +165,7 @@ impl Core {
             choices,
             trace,
             hosts: Vec::new(),
+            directory: Directory::default(),
             root: None,
             root_queued: false,
             limits,

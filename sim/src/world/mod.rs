@@ -12,6 +12,8 @@ mod diagnosis;
 mod draws;
 mod ending;
 pub(crate) mod entry;
+pub(crate) mod here;
+pub(crate) mod hosts;
 mod inbox;
 pub(crate) mod iterations;
 pub(crate) mod kernel;
@@ -35,25 +37,23 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
+use event_loop::TaskId;
 use event_loop::backend::{
     EnterGuard, OutsideTasks, Polled, Runnable, TaskMeta, as_task, current_task, drop_task,
     outside_tokio_s_budget, run_task, with_budget,
 };
-use event_loop::{EventLoop, TaskId};
 use interpose::{Baton, BatonError};
 use virtual_time::HostClock;
 
-use self::core::{Core, Host, Step};
+use self::core::{Core, Step};
 pub(crate) use self::ending::Remains;
 use self::inbox::Inbox;
 use self::ready::Ready;
 use self::verdict::VerdictKind;
 use crate::config::Config;
-use crate::event_loop::SimLoop;
 use crate::run::outcome::Account;
 use crate::run::panics;
 use crate::run::plan::Plan;
-use crate::trace::Kind;
 
 /// A world; shared by everything in it.
 pub(crate) struct World {
@@ -187,69 +187,9 @@ impl World {
         self.polls.load(Ordering::Relaxed)
     }
 
-    /// Adds a host with a loop of its own, run by the world.
-    pub(crate) fn add_host(self: &Arc<Self>, name: &str, site: &'static Location<'static>) -> u32 {
-        let (index, ev) = self.add_loop(name);
-        ev.mark_hosted(site);
-        self.core(|core| core.hosts[index as usize].hosted = true);
-        index
-    }
-
-    /// Adds a host whose loop somebody else runs.
-    pub(crate) fn add_loop(self: &Arc<Self>, name: &str) -> (u32, EventLoop) {
-        let index = self.core(|core| core.hosts.len() as u32);
-        let ev = EventLoop::from_backend(Arc::new(SimLoop::new(self.clone(), index)));
-        self.core(|core| {
-            if let Some(names) = core.trace.names() {
-                names.add_host(name);
-            }
-            core.trace.event(core.now, Kind::Host, 0, u64::from(index));
-            core.hosts.push(Host {
-                name: name.into(),
-                net: None,
-                ev: Some(ev.unowned()),
-                hosted: false,
-                slow_after: None,
-                driver: None,
-            });
-        });
-        if let Some(threshold) = self.slow_callback {
-            let early = ev.set_slow_callback(Some(threshold));
-            debug_assert_eq!(early, Ok(()));
-        }
-        (index, ev)
-    }
-
     /// Whether the run is over; readable from any thread.
     pub(crate) fn is_over(&self) -> bool {
         self.over.load(Ordering::Acquire)
-    }
-
-    /// The loop of a host, for the test; once the run is over, one that refuses everything.
-    ///
-    /// # Panics
-    /// On a thread outside the world.
-    #[track_caller]
-    pub(crate) fn loop_of(self: &Arc<Self>, host: u32) -> EventLoop {
-        match self.event_loop(host) {
-            Some(ev) => ev,
-            None if self.is_over() => {
-                let ev = EventLoop::from_backend(Arc::new(SimLoop::new(self.clone(), host)));
-                ev.close_now();
-                ev
-            }
-            None => panic!("{OUTSIDE}"),
-        }
-    }
-
-    /// The loop of a host; `None` once the run is over.
-    pub(crate) fn event_loop(&self, host: u32) -> Option<EventLoop> {
-        self.enter(|core| {
-            core.hosts
-                .get(host as usize)
-                .and_then(|host| host.ev.clone())
-        })
-        .flatten()
     }
 
     /// A new task, to be polled when its turn comes; given back if the world is closed.
@@ -347,6 +287,7 @@ impl World {
             entered: Entered::default(),
             _outside: OutsideTasks::begin(),
             _quiet: panics::Quiet::begin(),
+            _here: here::Here::begin(self.clone()),
             _gate: interpose::enter(self.clone()),
         }
     }
@@ -548,6 +489,7 @@ pub(crate) struct Presence {
     entered: Entered,
     _outside: OutsideTasks,
     _quiet: panics::Quiet,
+    _here: here::Here,
     _gate: interpose::Entered,
 }
 

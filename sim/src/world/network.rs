@@ -1,8 +1,6 @@
 //! A world's network: made when somebody first asks for it, and its hosts joined in the order of
 //! their creation.
 
-use std::net::IpAddr;
-
 use net_sim::{LinkConfig, Net};
 use virtual_time::Instant;
 
@@ -45,7 +43,8 @@ impl Core {
         // and not of first use.
         for earlier in 0..=host {
             if self.hosts[earlier as usize].net.is_none() {
-                let joined = self.net().add_host(&[address_of(earlier)]);
+                let addresses = self.hosts[earlier as usize].addresses.all();
+                let joined = self.net().add_host(&addresses);
                 let joined = joined.expect("each host has an address of its own");
                 self.hosts[earlier as usize].net = Some(joined);
             }
@@ -59,10 +58,4 @@ fn new_net(link: &LinkConfig) -> Box<Net> {
     let mut net = Box::<Net>::default();
     net.set_default_link(link.clone());
     net
-}
-
-/// The address of the `index`th host: 10.0.0.1 and upwards.
-pub(crate) fn address_of(index: u32) -> IpAddr {
-    let [_, b, c, d] = (index + 1).to_be_bytes();
-    IpAddr::from([10, b, c, d])
 }

@@ -13,7 +13,6 @@ use super::SimLoop;
 use crate::trace::Kind;
 use crate::world::World;
 use crate::world::core::{Core, current_serial};
-use crate::world::network::address_of;
 use crate::world::sockets::Interest;
 use crate::world::waits::Wait;
 
@@ -88,24 +87,16 @@ impl Sockets for SimLoop {
 }
 
 impl World {
-    /// The address of the host with this name.
+    /// The addresses of the host with this name.
     pub(crate) fn lookup(&self, name: &str) -> io::Result<Vec<IpAddr>> {
         if name == "localhost" {
             return Ok(vec![IpAddr::from([127, 0, 0, 1])]);
         }
         self.call(|core| {
-            let index = core.hosts.iter().position(|host| &*host.name == name);
-            let Some(index) = index else {
-                let known: Vec<_> = core.hosts.iter().map(|host| &*host.name).collect();
-                return Err(io::Error::new(
-                    io::ErrorKind::NotFound,
-                    format!(
-                        "no host is named \"{name}\"; there are: {}",
-                        known.join(", ")
-                    ),
-                ));
-            };
-            Ok(vec![address_of(index as u32)])
+            let host = core
+                .expect_host(name)
+                .map_err(|unknown| io::Error::new(io::ErrorKind::NotFound, unknown))?;
+            Ok(core.hosts[host as usize].addresses.of_name())
         })
     }
 

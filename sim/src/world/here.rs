@@ -1,0 +1,36 @@
+//! Which world the running code is in, for functions that take none.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use super::World;
+
+thread_local! {
+    static HERE: RefCell<Option<Arc<World>>> = const { RefCell::new(None) };
+}
+
+/// The world that this thread is in.
+pub(crate) fn world() -> Option<Arc<World>> {
+    HERE.try_with(|here| here.borrow().clone()).ok().flatten()
+}
+
+/// While it lives, its world is the one that this thread is in; worlds nest.
+pub(crate) struct Here {
+    outer: Option<Arc<World>>,
+}
+
+impl Here {
+    pub(crate) fn begin(world: Arc<World>) -> Self {
+        Self {
+            outer: HERE.replace(Some(world)),
+        }
+    }
+}
+
+impl Drop for Here {
+    fn drop(&mut self) {
+        // The last of a world may go here: not with the cell borrowed.
+        let inner = HERE.replace(self.outer.take());
+        drop(inner);
+    }
+}
