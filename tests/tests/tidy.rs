@@ -86,6 +86,11 @@ const ALLOWED_IN_SIM: &[(&str, &[&str], &str)] = &[
         "compares two kept timelines for a report",
     ),
     (
+        "sim/src/world/here.rs",
+        &["std::thread", STATIC, THREAD_LOCAL],
+        "which world a thread is in while it drives one, and its name where it is in none",
+    ),
+    (
         "sim/src/world/inbox.rs",
         &["std::thread"],
         "the name of a foreign thread, for its verdict",

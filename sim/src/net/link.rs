@@ -8,8 +8,8 @@ use std::time::Duration;
 use net_sim::{Latency, LinkConfig};
 
 use super::hosts::meant;
-use super::{Hosts, RuleError, expect, open, this_world};
-use crate::world::World;
+use super::{Hosts, RuleError, expect, open};
+use crate::world::{World, here};
 
 /// The links between every host of `a` and every host of `b`, in both directions, to be configured.
 ///
@@ -38,7 +38,7 @@ pub fn link(a: impl Hosts, b: impl Hosts) -> Link {
 /// # Errors
 /// A host that does not exist, or that is on both sides; called outside of a world.
 pub fn try_link(a: impl Hosts, b: impl Hosts) -> Result<Link, RuleError> {
-    Link::between(&this_world()?, &a, &b)
+    Link::between(&here::world()?, &a, &b)
 }
 
 /// Links between hosts. What is said of them holds for what is sent from then on.

@@ -11,20 +11,8 @@ pub use hosts::Hosts;
 pub(crate) use hosts::addresses;
 pub use link::{Link, link, try_link};
 
-use std::sync::Arc;
-
+use crate::world::World;
 use crate::world::core::Core;
-use crate::world::{World, here};
-
-/// The world of the code that is running.
-fn this_world() -> Result<Arc<World>, RuleError> {
-    here::world().ok_or_else(|| {
-        let thread = std::thread::current();
-        RuleError::NoWorld {
-            thread: thread.name().unwrap_or("<unnamed>").to_owned(),
-        }
-    })
-}
 
 /// Opens the core of a world whose run is not over.
 fn open<R>(

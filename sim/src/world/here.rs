@@ -4,14 +4,21 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 use super::World;
+use crate::net::RuleError;
 
 thread_local! {
     static HERE: RefCell<Option<Arc<World>>> = const { RefCell::new(None) };
 }
 
 /// The world that this thread is in.
-pub(crate) fn world() -> Option<Arc<World>> {
-    HERE.try_with(|here| here.borrow().clone()).ok().flatten()
+pub(crate) fn world() -> Result<Arc<World>, RuleError> {
+    let here = HERE.try_with(|here| here.borrow().clone());
+    here.ok().flatten().ok_or_else(|| {
+        let thread = std::thread::current();
+        RuleError::NoWorld {
+            thread: thread.name().unwrap_or("<unnamed>").to_owned(),
+        }
+    })
 }
 
 /// While it lives, its world is the one that this thread is in; worlds nest.
