@@ -14,4 +14,6 @@ pub(crate) enum Event {
     Handshake(ConnId),
     /// A look-up is answered.
     Answer(SocketId),
+    /// The swizzle whose rule has this slot takes its next step.
+    Swizzle(u32),
 }

@@ -37,11 +37,13 @@
 //! ```
 
 mod capture;
+mod config_error;
 mod decide;
 mod dns;
 pub mod drive;
 mod error;
 mod event;
+mod fault;
 mod host;
 mod id;
 mod link;
@@ -53,9 +55,11 @@ mod tcp;
 mod watch;
 
 pub use capture::Capture;
+pub use config_error::ConfigError;
 pub use decide::{Decide, Plain};
 pub use dns::{Dns, DnsError, DnsFailure, Lookup};
 pub use error::{NetError, Result};
+pub use fault::{Fault, FaultId, FaultStats};
 pub use id::{HostId, SocketId};
 pub use link::{Bandwidth, Latency, LinkConfig};
 pub use net::{Net, NetConfig};

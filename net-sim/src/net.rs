@@ -13,7 +13,7 @@ use crate::link::Links;
 use crate::socket::{Socket, State};
 use crate::tcp::{Conn, ConnId, Side};
 use crate::watch::Watch;
-use crate::{Decide, HostId, LinkConfig, NetError, Readiness, Result, SocketId};
+use crate::{ConfigError, Decide, HostId, LinkConfig, NetError, Readiness, Result, SocketId};
 
 /// What a network starts with.
 #[derive(Clone, Debug)]
@@ -102,13 +102,26 @@ impl Net {
     /// Sets what segments from one host to another go through, from now on. A host's way to
     /// itself has no latency, and cannot be set.
     ///
-    /// # Panics
+    /// # Errors
     ///
-    /// If a host is of another network.
-    pub fn set_link(&mut self, from: HostId, to: HostId, config: LinkConfig) {
-        self.check_host(from);
-        self.check_host(to);
+    /// [`ConfigError::UnknownHost`]; [`ConfigError::WithItself`] if both are one.
+    pub fn set_link(
+        &mut self,
+        from: HostId,
+        to: HostId,
+        config: LinkConfig,
+    ) -> Result<(), ConfigError> {
+        for host in [from, to] {
+            if host.index() >= self.hosts.len() {
+                return Err(ConfigError::UnknownHost { host });
+            }
+        }
+        if from == to {
+            let (fault, host) = ("link", from);
+            return Err(ConfigError::WithItself { fault, host });
+        }
         self.links.set(from, to, config);
+        Ok(())
     }
 
     /// Sets what segments go through between hosts that have no link of their own.
@@ -130,6 +143,7 @@ impl Net {
                 }
                 Event::Handshake(conn) => self.handshake_retry(at, conn, decide),
                 Event::Answer(query) => self.answer(query),
+                Event::Swizzle(slot) => self.swizzle(at, slot, decide),
             }
         }
         self.observe(now);

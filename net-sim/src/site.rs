@@ -23,6 +23,12 @@ impl Site {
     pub const SHORT_READ: Self = Self::new("net.short_read");
     /// How many of the bytes that fit one write takes; 0 is all of them.
     pub const SHORT_WRITE: Self = Self::new("net.short_write");
+    /// Whether a swizzle leaves a host alone.
+    pub const SWIZZLE_HOST: Self = Self::new("net.swizzle_host");
+    /// Which host a swizzle stops or lets go next; 0 is the first of those left.
+    pub const SWIZZLE_ORDER: Self = Self::new("net.swizzle_order");
+    /// The moment within its turn at which a swizzle stops a host or lets it go; 0 is the first.
+    pub const SWIZZLE_TIME: Self = Self::new("net.swizzle_time");
 
     /// How long the answer to a look-up takes; entry 0 of its table is the typical time.
     pub const DNS_LATENCY: Self = Self::new("dns.latency");

@@ -118,7 +118,7 @@ fn each_direction_has_its_own_link_and_a_change_holds_from_then_on() {
     let mut pair = pair(Latency::constant(MS));
     let (client, server) = pair.connected();
     let back = LinkConfig::new(Latency::constant(30 * MS));
-    pair.net.set_link(pair.server, pair.client, back);
+    pair.net.set_link(pair.server, pair.client, back).unwrap();
     let sent = pair.now;
     pair.write(client, b"x").unwrap();
     pair.drive();

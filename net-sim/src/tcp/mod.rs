@@ -11,6 +11,7 @@ mod connect;
 mod keepalive;
 mod listener;
 mod options;
+mod outage;
 mod pipe;
 mod queue;
 mod segment;

@@ -91,6 +91,9 @@ pub(super) struct Pipe {
     pub(super) blocked: bool,
 }
 
+/// The arrival of what does not arrive until its link lets it.
+pub(super) const HELD: Instant = Instant::END;
+
 impl Pipe {
     pub(super) fn new(send_buffer: usize, receive_buffer: usize) -> Self {
         Self {
@@ -216,12 +219,36 @@ impl Pipe {
         if self.held {
             return None;
         }
-        self.flight.first().map(|segment| segment.at)
+        let first = self.flight.first().map(|segment| segment.at);
+        first.filter(|at| *at != HELD)
     }
 
     pub(super) fn pop_arrived(&mut self, now: Instant) -> Option<Cargo> {
         let due = self.next_arrival()? <= now;
         due.then(|| self.flight.pop())?.map(|segment| segment.cargo)
+    }
+
+    /// What has not arrived yet waits.
+    pub(super) fn stop(&mut self, now: Instant) {
+        for segment in self.flight.iter_mut().filter(|segment| segment.at > now) {
+            segment.at = HELD;
+        }
+        self.last_arrival = self.last_arrival.min(now);
+    }
+
+    /// What waits arrives at `now`.
+    pub(super) fn go_on(&mut self, now: Instant) {
+        for segment in self.flight.iter_mut().filter(|segment| segment.at == HELD) {
+            segment.at = now;
+        }
+        self.last_arrival = self.last_arrival.max(now);
+    }
+
+    /// Acknowledgements that have not arrived never do.
+    pub(super) fn lose_acks(&mut self, now: Instant) {
+        self.take_acks(now);
+        self.acks = Queue::new();
+        self.last_ack = self.last_ack.min(now);
     }
 
     // The reader's side.

@@ -48,6 +48,10 @@ impl<T> Queue<T> {
         }
     }
 
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.first.iter_mut().chain(&mut self.rest)
+    }
+
     pub(super) const fn first(&self) -> Option<&T> {
         self.first.as_ref()
     }

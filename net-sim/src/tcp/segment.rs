@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use virtual_time::Instant;
 
-use super::pipe::Cargo;
+use super::pipe::{Cargo, HELD};
 use super::{ConnId, Owner, Side};
 use crate::event::Event;
+use crate::link::Fate;
 use crate::{Decide, Net, NetError};
 
 impl Net {
@@ -71,8 +72,11 @@ impl Net {
             self.see_leaving(now, id, side, cargo);
         }
         let end = self.conns[id.index()].end_mut(side);
-        let at = self.links.send(end.link, now, cargo.bytes(), decide);
-        let at = end.out.in_order(at + delay);
+        let fate = self.links.send(end.link, now, cargo.bytes(), decide);
+        let at = match fate {
+            Fate::Arrives(at) => end.out.in_order(at + delay),
+            Fate::Lost | Fate::Held => HELD,
+        };
         if at <= now && !end.out.is_busy() {
             self.deliver(now, id, side, cargo, decide);
         } else {
@@ -97,7 +101,9 @@ impl Net {
         decide: &mut dyn Decide,
     ) {
         let conn = &mut self.conns[id.index()];
-        let at = self.links.acknowledge(conn.end(side).link, now);
+        let Some(at) = self.links.acknowledge(conn.end(side).link, now) else {
+            return;
+        };
         conn.inbound_mut(side).acknowledge(now, at);
         if self.watch.is_some() {
             self.see_acknowledging(now, id, side);

@@ -83,7 +83,8 @@ impl Link {
         self.world.ask(|core| {
             for &(from, to) in &self.ways {
                 let [from, to] = [from, to].map(|end| core.net_host(end));
-                core.net().set_link(from, to, config.clone());
+                let set = core.net().set_link(from, to, config.clone());
+                set.expect("two hosts, which differ");
             }
         });
         self
