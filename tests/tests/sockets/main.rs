@@ -4,6 +4,7 @@
 //! Each file declares its cases with `cases!`: which clause each one is of, and where it runs. A
 //! case is an `async fn(Stage) -> io::Result<()>` that tells the stage what came of each call.
 
+mod cancelling;
 mod case;
 mod connecting;
 mod document;
@@ -17,6 +18,11 @@ use case::Case;
 
 /// Every case of the suite; one of a file that is missing here fails.
 fn cases() -> impl Iterator<Item = &'static Case> {
-    let files = [connecting::CASES, ending::CASES, flowing::CASES];
+    let files = [
+        cancelling::CASES,
+        connecting::CASES,
+        ending::CASES,
+        flowing::CASES,
+    ];
     files.into_iter().flatten()
 }

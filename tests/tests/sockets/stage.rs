@@ -93,7 +93,7 @@ impl Stage {
     /// More bytes than the two buffers of a connection hold: those of a kernel grow.
     pub(crate) fn more_than_fits(&self) -> usize {
         match self.pause {
-            WORLD_PAUSE => 1 << 20,
+            WORLD_PAUSE => 500_000,
             _ => 16 << 20,
         }
     }
