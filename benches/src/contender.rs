@@ -6,6 +6,8 @@ use std::str::FromStr;
 #[cfg(feature = "ours")]
 use crate::ours::{Ours, Production, WholeTokio};
 use crate::peers::{Bach, Shuttle, Tokio};
+#[cfg(feature = "turmoil")]
+use crate::peers::{Turmoil, TurmoilNet};
 use crate::work::{self, LiveBytes, Work};
 
 /// How the next task is picked.
@@ -37,7 +39,7 @@ pub enum Contender {
     Production,
     /// The runtime below it, by itself: with all the drivers it has.
     WholeTokio,
-    /// tokio, current-thread, its clock paused where there is one.
+    /// tokio, current-thread, its clock paused where there is one; for a network, its pipes.
     Tokio,
     /// bach 0.2.
     Bach,
@@ -45,12 +47,19 @@ pub enum Contender {
     Shuttle(Picks),
     /// madsim 0.2, in a binary of its own.
     Madsim,
+    /// turmoil 0.7.
+    Turmoil,
+    /// turmoil-net 0.1.
+    TurmoilNet,
 }
 
 impl Contender {
     /// Does the work in this process and gives its figure in the work's unit; `None` where the
     /// contender cannot do it.
     pub fn measure(self, work: Work, live_bytes: Option<LiveBytes>) -> Option<f64> {
+        if work.is_networked() {
+            return self.measure_network(work);
+        }
         match self {
             #[cfg(feature = "ours")]
             Self::Ours(profile, picks) => {
@@ -64,9 +73,28 @@ impl Contender {
             Self::Bach => work::measure(&Bach, work, live_bytes),
             Self::Shuttle(Picks::Random) => work::measure_untimed(&Shuttle::Random, work),
             Self::Shuttle(Picks::Pct3) => work::measure_untimed(&Shuttle::Pct3, work),
-            Self::Shuttle(Picks::Fifo) | Self::Madsim => None,
+            Self::Shuttle(Picks::Fifo) | Self::Madsim | Self::Turmoil | Self::TurmoilNet => None,
             #[cfg(not(feature = "ours"))]
             Self::Ours(..) | Self::Production | Self::WholeTokio => None,
+        }
+    }
+
+    fn measure_network(self, work: Work) -> Option<f64> {
+        match self {
+            #[cfg(feature = "ours")]
+            Self::Ours(profile, picks) => {
+                let ours = Ours::new(profile, picks)?;
+                work::measure_streams(&ours, work)
+            }
+            #[cfg(feature = "turmoil")]
+            Self::Turmoil => work::measure_streams(&Turmoil, work)
+                .or_else(|| work::measure_datagrams(&Turmoil, work)),
+            #[cfg(feature = "turmoil")]
+            Self::TurmoilNet => work::measure_streams(&TurmoilNet, work)
+                .or_else(|| work::measure_datagrams(&TurmoilNet, work)),
+            Self::Bach => work::measure_datagrams(&Bach, work),
+            Self::Tokio => work::measure_streams(&Tokio::for_work(work), work),
+            _ => None,
         }
     }
 }
@@ -101,6 +129,8 @@ impl fmt::Display for Contender {
             Self::Bach => f.write_str("bach"),
             Self::Shuttle(picks) => write!(f, "shuttle:{}", picks.name()),
             Self::Madsim => f.write_str("madsim"),
+            Self::Turmoil => f.write_str("turmoil"),
+            Self::TurmoilNet => f.write_str("turmoil-net"),
         }
     }
 }
@@ -119,6 +149,8 @@ impl FromStr for Contender {
             Self::Tokio,
             Self::Bach,
             Self::Madsim,
+            Self::Turmoil,
+            Self::TurmoilNet,
         ]
         .into_iter()
         .chain(all_picks.map(Self::Shuttle))
@@ -140,6 +172,7 @@ mod tests {
             Contender::WholeTokio,
             Contender::Shuttle(Picks::Pct3),
             Contender::Madsim,
+            Contender::TurmoilNet,
         ] {
             assert_eq!(contender.to_string().parse(), Ok(contender));
         }

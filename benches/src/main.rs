@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-use benches::{measure, properties, report, sync, timers};
-use clap::{Parser, Subcommand};
+use benches::{measure, properties, report, rows, sync, timers};
+use clap::{Args, Parser, Subcommand};
 
 #[derive(Parser)]
 #[command(about = "Our benches, and the same work on the peers")]
@@ -15,20 +15,9 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Bench {
     /// The loop: tasks, timers, whole simulations and their memory, against the peers
-    Loop {
-        /// One JSON object a row
-        #[arg(long)]
-        json: bool,
-        /// Only these rows
-        #[arg(long, value_name = "ID", num_args = 1..)]
-        row: Vec<String>,
-        /// The peers that are not the best of a row, too
-        #[arg(long)]
-        others: bool,
-        /// How many children each figure is the median of
-        #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u8).range(1..))]
-        rounds: u8,
-    },
+    Loop(Rows),
+    /// The network: connections, datagrams and many hosts, against the peers
+    Net(Rows),
     /// Synchronisation: our primitives in production and in a world, against tokio's on tokio
     Sync {
         /// One JSON object a row
@@ -71,22 +60,37 @@ enum Bench {
     },
 }
 
+#[derive(Args)]
+struct Rows {
+    /// One JSON object a row
+    #[arg(long)]
+    json: bool,
+    /// Only these rows
+    #[arg(long, visible_alias = "only", value_name = "ID", num_args = 1..)]
+    row: Vec<String>,
+    /// The peers that are not the best of a row, too
+    #[arg(long)]
+    others: bool,
+    /// How many children each figure is the median of
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u8).range(1..))]
+    rounds: u8,
+}
+
+impl From<Rows> for report::Request {
+    fn from(rows: Rows) -> Self {
+        Self {
+            ids: rows.row,
+            json: rows.json,
+            others: rows.others,
+            rounds: rows.rounds.into(),
+        }
+    }
+}
+
 fn main() -> ExitCode {
     match Arguments::parse().bench {
-        Bench::Loop {
-            json,
-            row,
-            others,
-            rounds,
-        } => {
-            let request = report::Request {
-                ids: row,
-                json,
-                others,
-                rounds: rounds.into(),
-            };
-            exit(report::run(&request))
-        }
+        Bench::Loop(rows) => exit(report::run(rows::LOOP, &rows.into())),
+        Bench::Net(rows) => exit(report::run(rows::NET, &rows.into())),
         Bench::Sync { json, row, rounds } => exit(sync::run(&row, json, rounds.into())),
         Bench::MeasureSync { work, side } => sync::answer(&work, &side),
         Bench::Timers { json } => {

@@ -1,5 +1,6 @@
 //! Measuring: every figure from a fresh child process, and the median of them.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -10,6 +11,9 @@ use crate::work::{self, LiveBytes, Work};
 
 /// A figure, or why there is none.
 pub type Measured = Result<f64, String>;
+
+/// What was measured, by what is done and who does it.
+pub type Figures = BTreeMap<(Figure, Contender), Measured>;
 
 /// What a child does that is called with a work and a contender: its figure printed.
 pub fn answer_arguments(live_bytes: Option<LiveBytes>) -> ExitCode {
@@ -42,65 +46,47 @@ pub fn answer(work: &str, contender: &str, live_bytes: Option<LiveBytes>) -> Exi
     }
 }
 
-/// The binaries that children are started from.
+/// The binaries that children are started from; what this one does not contain is built when a
+/// row first needs it, and what cannot be built is told row by row.
 #[derive(Debug)]
 pub struct Bench {
     ours: PathBuf,
-    peers: Result<PathBuf, String>,
-    counting: Result<PathBuf, String>,
-    madsim: Result<PathBuf, String>,
-    madsim_counting: Result<PathBuf, String>,
+    target: PathBuf,
+    counting: OnceCell<Result<PathBuf, String>>,
+    peers: OnceCell<Result<PathBuf, String>>,
+    net_peers: OnceCell<Result<PathBuf, String>>,
+    madsim: OnceCell<Result<PathBuf, String>>,
 }
 
 impl Bench {
-    /// Builds what this binary itself does not contain; what cannot be built is told row by row.
+    /// Finds this binary.
     ///
     /// # Errors
     ///
-    /// When the path of this binary cannot be read.
-    pub fn build() -> Result<Self, String> {
+    /// When its path cannot be read.
+    pub fn new() -> Result<Self, String> {
         let ours = std::env::current_exe()
             .map_err(|error| format!("the path of this binary is unknown: {error}"))?;
         let release = ours.parent().ok_or("this binary lies in no folder")?;
         let target = release.parent().ok_or("the target folder has no parent")?;
-        let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-
-        let mut counting = cargo_build(here, target);
-        counting.args(["--bin", "counting"]);
-        let counting = run(counting).map(|()| release.join("counting"));
-
-        let mut peers = cargo_build(here, target);
-        peers.args(["--bin", "peers", "--no-default-features"]);
-        let peers = run(peers).map(|()| release.join("peers"));
-
-        let madsim_target = target.join("madsim-peer");
-        let mut madsim = cargo_build(&here.join("madsim-peer"), &madsim_target);
-        // The encoded form would win over the one given here.
-        madsim.env_remove("CARGO_ENCODED_RUSTFLAGS");
-        madsim.env("RUSTFLAGS", "--cfg madsim");
-        let madsim = run(madsim).map(|()| madsim_target.join("release"));
-
         Ok(Self {
-            counting,
-            madsim_counting: madsim.clone().map(|folder| folder.join("madsim-counting")),
-            madsim: madsim.map(|folder| folder.join("madsim-peer")),
+            target: target.to_owned(),
             ours,
-            peers,
+            counting: OnceCell::new(),
+            peers: OnceCell::new(),
+            net_peers: OnceCell::new(),
+            madsim: OnceCell::new(),
         })
     }
 
     /// The median of `rounds` children for each contender. A round asks everyone once, so that a
     /// machine that slows down slows everyone down.
-    pub fn medians(
-        &self,
-        figure: Figure,
-        contenders: &[Contender],
-        rounds: usize,
-    ) -> BTreeMap<Contender, Measured> {
-        let mut figures: BTreeMap<Contender, Result<Vec<f64>, String>> = BTreeMap::new();
+    pub fn medians(&self, wanted: &[(Figure, Contender)], rounds: usize) -> Figures {
+        let mut figures: BTreeMap<_, Result<Vec<f64>, String>> = BTreeMap::new();
         for _ in 0..rounds {
-            for &contender in contenders {
-                let so_far = figures.entry(contender).or_insert_with(|| Ok(Vec::new()));
+            for &(figure, contender) in wanted {
+                let so_far = figures.entry((figure, contender));
+                let so_far = so_far.or_insert_with(|| Ok(Vec::new()));
                 if let Ok(list) = so_far {
                     match self.figure(figure, contender) {
                         Ok(value) => list.push(value),
@@ -111,7 +97,7 @@ impl Bench {
         }
         figures
             .into_iter()
-            .map(|(contender, list)| (contender, list.map(median)))
+            .map(|(wanted, list)| (wanted, list.map(median)))
             .collect()
     }
 
@@ -127,16 +113,16 @@ impl Bench {
     }
 
     fn child(&self, work: Work, contender: Contender) -> Measured {
-        let mut command = match (contender, work.counts_heap()) {
-            (Contender::Madsim, false) => Command::new(self.madsim.as_ref()?),
-            (Contender::Madsim, true) => Command::new(self.madsim_counting.as_ref()?),
-            (_, true) => Command::new(self.counting.as_ref()?),
-            (Contender::Ours(..) | Contender::Production | Contender::WholeTokio, false) => {
+        let mut command = match contender {
+            Contender::Madsim => Command::new(self.madsim(work.counts_heap())?),
+            _ if work.counts_heap() => Command::new(self.counting()?),
+            Contender::Ours(..) | Contender::Production | Contender::WholeTokio => {
                 let mut command = Command::new(&self.ours);
                 command.arg("measure");
                 command
             }
-            (_, false) => Command::new(self.peers.as_ref()?),
+            _ if work.is_networked() => Command::new(self.net_peers()?),
+            _ => Command::new(self.peers()?),
         };
         command.arg(work.name());
         if contender != Contender::Madsim {
@@ -154,6 +140,53 @@ impl Bench {
             Ok(figure) if output.status.success() => Ok(figure),
             _ => Err(reason(&output.stderr)),
         }
+    }
+}
+
+impl Bench {
+    fn counting(&self) -> Result<&Path, String> {
+        self.built(&self.counting, "counting", &[])
+    }
+
+    fn peers(&self) -> Result<&Path, String> {
+        self.built(&self.peers, "peers", &["--no-default-features"])
+    }
+
+    fn net_peers(&self) -> Result<&Path, String> {
+        let features = ["--no-default-features", "--features", "turmoil"];
+        self.built(&self.net_peers, "net-peers", &features)
+    }
+
+    fn madsim(&self, counting: bool) -> Result<PathBuf, String> {
+        let folder = self.madsim.get_or_init(|| {
+            let target = self.target.join("madsim-peer");
+            let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+            let mut cargo = cargo_build(&here.join("madsim-peer"), &target);
+            // The encoded form would win over the one given here.
+            cargo.env_remove("CARGO_ENCODED_RUSTFLAGS");
+            cargo.env("RUSTFLAGS", "--cfg madsim");
+            run(cargo).map(|()| target.join("release"))
+        });
+        let name = if counting {
+            "madsim-counting"
+        } else {
+            "madsim-peer"
+        };
+        Ok(folder.as_ref()?.join(name))
+    }
+
+    fn built<'a>(
+        &self,
+        cell: &'a OnceCell<Result<PathBuf, String>>,
+        name: &str,
+        features: &[&str],
+    ) -> Result<&'a Path, String> {
+        let binary = cell.get_or_init(|| {
+            let mut cargo = cargo_build(Path::new(env!("CARGO_MANIFEST_DIR")), &self.target);
+            cargo.args(["--bin", name]).args(features);
+            run(cargo).map(|()| self.target.join("release").join(name))
+        });
+        Ok(binary.as_deref()?)
     }
 }
 

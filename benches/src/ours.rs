@@ -2,13 +2,15 @@
 //! on), and in production.
 
 use std::future::Future;
+use std::io::ErrorKind;
 use std::time::Duration;
 
+use event_loop::net::{TcpListener, TcpStream};
 use event_loop::{LoopConfig, production};
 use sim::{Config, Sim};
 
 use crate::contender::{Picks, Profile};
-use crate::work::{Clocked, Executor};
+use crate::work::{Clocked, Executor, Link, Network, Streams};
 
 /// The simulated loop with one configuration.
 #[derive(Clone, Debug)]
@@ -92,6 +94,53 @@ impl Clocked for Ours {
         world.host(&name).spawn(future).detach();
     }
 }
+
+impl Network for Ours {
+    fn run_pair<S, C>(&self, link: Link, server: S, client: C)
+    where
+        S: Future<Output = ()> + Send + 'static,
+        C: Future<Output = ()> + Send + 'static,
+    {
+        let mut ours = self.clone();
+        if let Some((least, most)) = link.latency() {
+            ours.config = ours.config.latency(least..=most);
+        }
+        ours.run(0, |world| async move {
+            world.host(SERVER).spawn(server).detach();
+            let client = world.host("client").spawn(client).await;
+            client.expect("the client comes to its end");
+        });
+    }
+}
+
+impl Streams for Ours {
+    type Listener = TcpListener;
+    type Stream = TcpStream;
+
+    async fn listen() -> TcpListener {
+        TcpListener::bind(("0.0.0.0", PORT)).await.expect(WELL)
+    }
+
+    async fn accept(listener: &mut TcpListener) -> TcpStream {
+        listener.accept().await.expect(WELL).0
+    }
+
+    async fn connect() -> TcpStream {
+        loop {
+            match TcpStream::connect((SERVER, PORT)).await {
+                // A seeded run may begin with the client.
+                Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
+                    event_loop::time::sleep(Duration::from_millis(1)).await;
+                }
+                stream => return stream.expect(WELL),
+            }
+        }
+    }
+}
+
+const SERVER: &str = "server";
+const PORT: u16 = 80;
+const WELL: &str = "the network is well";
 
 /// The current-thread loop of production, for what the handle costs on top of tokio.
 #[derive(Clone, Copy, Debug)]

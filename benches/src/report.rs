@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::contender::Contender;
-use crate::measure::{Bench, Measured};
-use crate::rows::{Bar, ROWS, Row};
+use crate::measure::{Bench, Figures};
+use crate::rows::{Bar, Figure, Row};
 
 /// What to measure and how to print it.
 #[derive(Clone, Debug)]
@@ -21,35 +21,35 @@ pub struct Request {
     pub rounds: usize,
 }
 
-/// Measures the rows asked for and prints each; whether every bar that could be judged is met.
+/// Measures the rows of `table` that are asked for and prints each; whether every bar that could be judged is met.
 ///
 /// # Errors
 ///
 /// When an id is unknown, or this binary cannot find itself.
-pub fn run(request: &Request) -> Result<bool, String> {
+pub fn run(table: &'static [Row], request: &Request) -> Result<bool, String> {
     if let Some(id) = request
         .ids
         .iter()
-        .find(|id| ROWS.iter().all(|row| row.id != **id))
+        .find(|id| table.iter().all(|row| row.id != **id))
     {
-        let mut known: Vec<_> = ROWS.iter().map(|row| row.id).collect();
+        let mut known: Vec<_> = table.iter().map(|row| row.id).collect();
         known.dedup();
         return Err(format!(
             "no row is called {id:?}; there are {}",
             known.join(", ")
         ));
     }
-    let bench = Bench::build()?;
+    let bench = Bench::new()?;
     if !request.json {
         print_heading();
     }
     let mut all_met = true;
-    for rows in ROWS.chunk_by(|one, next| (one.id, one.part) == (next.id, next.part)) {
+    for rows in table.chunk_by(|one, next| (one.id, one.part) == (next.id, next.part)) {
         if !request.ids.is_empty() && request.ids.iter().all(|id| id != rows[0].id) {
             continue;
         }
-        let contenders = contenders(rows, request.others);
-        let measured = bench.medians(rows[0].figure, &contenders, request.rounds);
+        let wanted = wanted(rows, request.others);
+        let measured = bench.medians(&wanted, request.rounds);
         for row in rows {
             let line = Line::of(row, &measured);
             all_met &= line.ok != Some(false);
@@ -59,11 +59,11 @@ pub fn run(request: &Request) -> Result<bool, String> {
     Ok(all_met)
 }
 
-fn contenders(rows: &[Row], others: bool) -> Vec<Contender> {
-    let mut list: Vec<_> = rows.iter().map(|row| row.ours).collect();
-    list.push(rows[0].peer);
+fn wanted(rows: &[Row], others: bool) -> Vec<(Figure, Contender)> {
+    let mut list: Vec<_> = rows.iter().map(|row| (row.figure, row.ours)).collect();
+    list.push((rows[0].against, rows[0].peer));
     if others {
-        list.extend(rows[0].others);
+        list.extend(rows[0].others.iter().map(|other| (rows[0].figure, *other)));
     }
     list
 }
@@ -88,15 +88,17 @@ struct Line {
 }
 
 impl Line {
-    fn of(row: &Row, measured: &BTreeMap<Contender, Measured>) -> Self {
-        let figure = |contender: &Contender| measured.get(contender)?.clone().ok();
-        let (ours, peer) = (figure(&row.ours), figure(&row.peer));
-        let shown = [row.ours, row.peer]
+    fn of(row: &Row, measured: &Figures) -> Self {
+        let of = |contender| (row.figure, contender);
+        let figure = |wanted| measured.get(&wanted)?.clone().ok();
+        let (ours, against) = (of(row.ours), (row.against, row.peer));
+        let (ours, peer) = (figure(ours), figure(against));
+        let shown = [of(row.ours), against]
             .into_iter()
-            .chain(row.others.iter().copied());
-        let missing = shown.filter_map(|contender| {
-            let why = measured.get(&contender)?.as_ref().err()?;
-            Some(format!("{contender}: {why}"))
+            .chain(row.others.iter().map(|other| of(*other)));
+        let missing = shown.filter_map(|wanted| {
+            let why = measured.get(&wanted)?.as_ref().err()?;
+            Some(format!("{}: {why}", wanted.1))
         });
         Self {
             id: row.id,
@@ -105,7 +107,10 @@ impl Line {
             unit: row.unit,
             ours,
             peer,
-            peer_name: row.peer.to_string(),
+            peer_name: match row.against {
+                Figure::Of(work) if row.against != row.figure => format!("own {}", work.name()),
+                _ => row.peer.to_string(),
+            },
             ratio: ours
                 .zip(peer)
                 .and_then(|(ours, peer)| row.ratio(ours, peer)),
@@ -114,8 +119,8 @@ impl Line {
             others: row
                 .others
                 .iter()
-                .filter(|other| measured.contains_key(other))
-                .map(|other| (other.to_string(), figure(other)))
+                .filter(|other| measured.contains_key(&of(**other)))
+                .map(|other| (other.to_string(), figure(of(*other))))
                 .collect(),
             missing: missing.collect(),
         }
@@ -165,6 +170,7 @@ fn print_heading() {
 fn bar_text(row: &Row) -> Option<String> {
     match row.bar {
         Bar::Ratio(least) => Some(format!("ratio ≥ {least}")),
+        Bar::AtLeast(least) => Some(format!("≥ {least} {}", row.unit)),
         Bar::AtMost(most) => Some(format!("≤ {most} {}", row.unit)),
         Bar::Shown => None,
     }

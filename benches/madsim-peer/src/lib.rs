@@ -3,6 +3,8 @@
 #[path = "../../src/work/mod.rs"]
 pub mod work;
 
+mod network;
+
 use std::future::Future;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -15,7 +17,14 @@ use work::{Clocked, Executor, LiveBytes, Work};
 /// Does the work that the first argument names, and prints its figure.
 pub fn main(live_bytes: Option<LiveBytes>) -> ExitCode {
     let work = std::env::args().nth(1).as_deref().and_then(Work::named);
-    match work.and_then(|work| work::measure(&Madsim, work, live_bytes)) {
+    let figure = work.and_then(|work| {
+        if work.is_networked() {
+            work::measure_streams(&Madsim, work).or_else(|| work::measure_datagrams(&Madsim, work))
+        } else {
+            work::measure(&Madsim, work, live_bytes)
+        }
+    });
+    match figure {
         Some(figure) => {
             println!("{figure}");
             ExitCode::SUCCESS

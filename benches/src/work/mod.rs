@@ -1,16 +1,20 @@
-//! The work of each row, written once over [`Executor`], so that every contender does the same.
-//! `madsim-peer` includes this folder by path: it must not name any runtime.
+//! The work of each row, written once over [`Executor`] or [`Network`], so that every contender
+//! does the same. `madsim-peer` includes this folder by path: it must not name any runtime.
 
 pub(crate) mod cpu;
+mod datagrams;
 mod executor;
 mod memory;
+mod network;
 mod rates;
 mod self_wake;
 mod sleep_lengths;
+mod streams;
 mod virtual_hosts;
 mod whole_runs;
 
 pub use executor::{Clocked, Executor};
+pub use network::{Datagrams, Link, Network, Streams};
 
 /// One thing to measure; a row of the table takes one, or two and their difference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -41,11 +45,21 @@ pub enum Work {
     HundredHostsForAMinute,
     /// Row i: CPU microseconds for a whole run of 3 tasks of 5 self-wakes.
     SmallRuns,
+    /// Row d1: million round trips through a connection per CPU second.
+    Echo(Link),
+    /// Row d2: megabytes through a connection per CPU second.
+    OneWay(Link),
+    /// Row j: thousand connections from one host per CPU second.
+    Connections(u32),
+    /// Row e: million datagrams in windows of 32 per CPU second.
+    Windows(Link),
+    /// Row e2: million datagrams in bursts of 32,000 per CPU second.
+    Bursts,
 }
 
 impl Work {
     /// Every work, in the order of the table.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 25] = [
         Self::SpawnAndJoin,
         Self::SelfWakes,
         Self::Sleeps,
@@ -59,11 +73,28 @@ impl Work {
         Self::FiveHostsForAnHour,
         Self::HundredHostsForAMinute,
         Self::SmallRuns,
+        Self::Echo(Link::Ideal),
+        Self::Echo(Link::Millisecond),
+        Self::Echo(Link::OneToTen),
+        Self::Echo(Link::Default),
+        Self::OneWay(Link::Ideal),
+        Self::OneWay(Link::Millisecond),
+        Self::Connections(1_000),
+        Self::Connections(10_000),
+        Self::Connections(20_000),
+        Self::Windows(Link::Ideal),
+        Self::Windows(Link::Millisecond),
+        Self::Bursts,
     ];
 
     /// The name a child process is called with.
-    pub fn name(self) -> &'static str {
-        match self {
+    pub fn name(self) -> String {
+        let name = match self {
+            Self::Echo(link) => return format!("d1-{}", link.name()),
+            Self::OneWay(link) => return format!("d2-{}", link.name()),
+            Self::Windows(link) => return format!("e-{}", link.name()),
+            Self::Connections(connections) => return format!("j-{connections}"),
+            Self::Bursts => "e2",
             Self::SpawnAndJoin => "a",
             Self::SelfWakes => "b",
             Self::Sleeps => "c",
@@ -77,12 +108,25 @@ impl Work {
             Self::FiveHostsForAnHour => "h1",
             Self::HundredHostsForAMinute => "h2",
             Self::SmallRuns => "i",
-        }
+        };
+        name.to_owned()
     }
 
     /// The work of that name.
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|work| work.name() == name)
+    }
+
+    /// Whether it is one of the network's.
+    pub fn is_networked(self) -> bool {
+        matches!(
+            self,
+            Self::Echo(_)
+                | Self::OneWay(_)
+                | Self::Connections(_)
+                | Self::Windows(_)
+                | Self::Bursts
+        )
     }
 
     /// Whether it counts live heap bytes, and so needs the binary with the counting allocator.
@@ -122,6 +166,25 @@ pub fn measure<E: Clocked>(executor: &E, work: Work, live_bytes: Option<LiveByte
         Work::FiveHostsForAnHour => virtual_hosts::five_for_an_hour(executor),
         Work::HundredHostsForAMinute => virtual_hosts::hundred_for_a_minute(executor),
         untimed => return measure_untimed(executor, untimed),
+    })
+}
+
+/// Does a work on connections, and gives its figure in the work's unit.
+pub fn measure_streams<N: Streams>(network: &N, work: Work) -> Option<f64> {
+    Some(match work {
+        Work::Echo(link) => streams::echo(network, link),
+        Work::OneWay(link) => streams::one_way(network, link),
+        Work::Connections(count) => streams::connections(network, Link::Ideal, count),
+        _ => return None,
+    })
+}
+
+/// Does a work on datagrams, and gives its figure in the work's unit.
+pub fn measure_datagrams<N: Datagrams>(network: &N, work: Work) -> Option<f64> {
+    Some(match work {
+        Work::Windows(link) => datagrams::windows(network, link),
+        Work::Bursts => datagrams::bursts(network, Link::Millisecond),
+        _ => return None,
     })
 }
 

@@ -1,12 +1,16 @@
-//! The table: what each row measures, against whom, and the bar it must meet.
+//! The tables: what each row measures, against whom, and the bar it must meet.
 
-use crate::contender::{Contender, Picks, Profile};
+mod event_loop;
+mod net;
+
+pub use event_loop::LOOP;
+pub use net::NET;
+
+use crate::contender::Contender;
 use crate::work::Work;
 
-use Bar::{AtMost, Ratio, Shown};
-use Contender::{Bach, Madsim, Ours, Production, Shuttle, Tokio, WholeTokio};
-use Picks::{Fifo, Pct3, Random};
-use Profile::{Exact, TokioMt};
+use Bar::{AtLeast, AtMost, Ratio, Shown};
+use Contender::{Ours, Production};
 
 /// One line of the table.
 #[derive(Clone, Copy, Debug)]
@@ -23,8 +27,10 @@ pub struct Row {
     pub figure: Figure,
     /// Our side.
     pub ours: Contender,
-    /// The best peer: the ratio and the bar are against it.
+    /// The best peer, or ourselves at another work: the ratio and the bar are against it.
     pub peer: Contender,
+    /// What the peer does, if it is not the same.
+    pub against: Figure,
     /// Peers shown beside it when asked for.
     pub others: &'static [Contender],
     /// What must hold.
@@ -41,7 +47,7 @@ pub enum Direction {
 }
 
 /// How a figure comes from works.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Figure {
     /// A work's own figure.
     Of(Work),
@@ -54,6 +60,8 @@ pub enum Figure {
 pub enum Bar {
     /// At least that many times as good as the peer.
     Ratio(f64),
+    /// At least that many of the row's unit.
+    AtLeast(f64),
     /// At most that many of the row's unit.
     AtMost(f64),
     /// Nothing: the row is there to be seen.
@@ -83,6 +91,7 @@ impl Row {
     /// Whether the bar is met; `None` without a bar, or without what it compares.
     pub fn meets_bar(&self, ours: Option<f64>, peer: Option<f64>) -> Option<bool> {
         match self.bar {
+            AtLeast(least) => Some(ours? >= least),
             AtMost(most) => Some(ours? <= most),
             Ratio(least) => Some(self.ratio(ours?, peer?)? >= least),
             Shown => None,
@@ -90,44 +99,7 @@ impl Row {
     }
 }
 
-/// Every row, in the order of the table; of its peers the first is the one to beat.
-#[rustfmt::skip]
-pub const ROWS: &[Row] = &[
-    row(("a", None), TASKS, Work::SpawnAndJoin, Ours(Exact, Fifo), &[Bach, Tokio, Madsim], Ratio(1.1)),
-    row(("a", None), TASKS, Work::SpawnAndJoin, Ours(TokioMt, Fifo), &[Bach, Tokio, Madsim], Ratio(1.1)),
-    row(("b", FIFO), POLLS, Work::SelfWakes, Ours(Exact, Fifo), &[Tokio, Bach], Ratio(1.0)),
-    row(("b", FIFO), POLLS, Work::SelfWakes, Ours(TokioMt, Fifo), &[Tokio, Bach], Ratio(1.0)),
-    row(("b", Some("handle")), POLLS, Work::SelfWakes, Production, &[WholeTokio], Ratio(0.9)),
-    row(("b", RANDOM), POLLS, Work::SelfWakes, Ours(Exact, Random), &[Madsim, Shuttle(Random)], Ratio(2.0)),
-    row(("b", RANDOM), POLLS, Work::SelfWakes, Ours(TokioMt, Random), &[Madsim, Shuttle(Random)], Ratio(2.0)),
-    row(("c", None), SLEEPS, Work::Sleeps, Ours(Exact, Fifo), &[Tokio, Madsim, Bach], Ratio(1.5)),
-    row(("c", None), SLEEPS, Work::Sleeps, Ours(TokioMt, Fifo), &[Tokio, Madsim, Bach], Shown),
-    row(("c2", Some("rate")), TIMEOUTS, Work::UnusedTimeouts, Ours(TokioMt, Fifo), &[Madsim, Tokio], Ratio(2.5)),
-    row(("c2", Some("kept")), KEPT, Work::UnusedTimeoutsKept, Ours(TokioMt, Fifo), &[Madsim, Tokio], AtMost(0.0)),
-    row(("f", None), MICROSECONDS, Work::FreshSimulation, Ours(TokioMt, Fifo), &[Madsim, Tokio, Bach], AtMost(0.5)),
-    row(("g", None), RESIDENT, Work::Asleep, Ours(Exact, Fifo), &[Madsim, Bach, Tokio], AtMost(260.0)),
-    row(("g", None), RESIDENT, Work::Asleep, Ours(TokioMt, Fifo), &[Madsim, Bach, Tokio], AtMost(260.0)),
-    row(("g2", Some("task")), KEPT, Work::FinishedTasksKept, Ours(TokioMt, Fifo), &[Madsim, Tokio, Bach], AtMost(0.0)),
-    row(("g2", Some("simulation")), KEPT, Work::DroppedSimulationsKept, Ours(TokioMt, Fifo), &[Madsim, Tokio, Bach], AtMost(0.0)),
-    row(("h1", None), MILLISECONDS, Work::FiveHostsForAnHour, Ours(TokioMt, Fifo), &[Tokio, Bach, Madsim], Ratio(1.0)),
-    row(("h2", None), MILLISECONDS, Work::HundredHostsForAMinute, Ours(TokioMt, Fifo), &[Tokio, Bach, Madsim], Ratio(1.0)),
-    row(("i", RANDOM), MICROSECONDS, Work::SmallRuns, Ours(TokioMt, Random), &[Madsim, Shuttle(Random)], AtMost(1.0)),
-    row(("i", Some("pct3")), MICROSECONDS, Work::SmallRuns, Ours(TokioMt, Pct3), &[Shuttle(Pct3)], Shown),
-];
-
 type Unit = (&'static str, Direction);
-
-const FIFO: Option<&str> = Some("fifo");
-const RANDOM: Option<&str> = Some("random");
-
-const TASKS: Unit = ("M tasks/s", Direction::More);
-const POLLS: Unit = ("M polls/s", Direction::More);
-const SLEEPS: Unit = ("M sleeps/s", Direction::More);
-const TIMEOUTS: Unit = ("M timeouts/s", Direction::More);
-const KEPT: Unit = ("B kept each", Direction::Less);
-const RESIDENT: Unit = ("B each", Direction::Less);
-const MICROSECONDS: Unit = ("µs", Direction::Less);
-const MILLISECONDS: Unit = ("ms", Direction::Less);
 
 const fn row(
     (id, part): (&'static str, Option<&'static str>),
@@ -153,6 +125,7 @@ const fn row(
         figure,
         ours,
         peer,
+        against: figure,
         others,
         bar,
     }
@@ -164,26 +137,27 @@ mod tests {
 
     #[test]
     fn a_ratio_above_one_means_ours_is_better_in_either_direction() {
-        let rate = ROWS[0];
+        let rate = LOOP[0];
         assert_eq!(rate.ratio(6.0, 3.0), Some(2.0));
-        let time = ROWS.iter().find(|row| row.id == "h1").unwrap();
+        let time = LOOP.iter().find(|row| row.id == "h1").unwrap();
         assert_eq!(time.ratio(3.0, 6.0), Some(2.0));
         assert_eq!(time.ratio(0.0, 0.0), None);
     }
 
     #[test]
     fn keeping_nothing_meets_its_bar_whatever_the_peer_keeps() {
-        let kept = ROWS.iter().find(|row| row.id == "g2").unwrap();
+        let kept = LOOP.iter().find(|row| row.id == "g2").unwrap();
         assert_eq!(kept.meets_bar(Some(0.0), None), Some(true));
         assert_eq!(kept.meets_bar(Some(0.1), Some(168.0)), Some(false));
         assert_eq!(kept.meets_bar(None, Some(168.0)), None);
     }
 
     #[test]
-    fn every_row_sets_ours_against_a_peer() {
-        for row in ROWS {
+    fn every_row_sets_ours_against_a_peer_or_another_work() {
+        for row in LOOP.iter().chain(NET) {
             assert!(matches!(row.ours, Ours(..) | Production), "{row:?}");
-            assert!(!matches!(row.peer, Ours(..) | Production), "{row:?}");
+            let is_peer = !matches!(row.peer, Ours(..) | Production);
+            assert!(is_peer || row.against != row.figure, "{row:?}");
             assert!(!row.profile().is_empty());
         }
     }
