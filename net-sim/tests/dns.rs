@@ -61,14 +61,22 @@ fn localhost_and_the_texts_of_addresses_need_no_entry_and_no_answer() {
 }
 
 #[test]
-fn a_host_is_found_by_its_name_unless_an_entry_says_otherwise() {
+fn a_default_counts_where_no_entry_says_otherwise() {
     let mut pair = pair();
-    let (client, server) = (pair.client, pair.server);
-    pair.net.name_host(server, "server").unwrap();
-    pair.net.name_host(client, "SERVER").unwrap();
+    pair.net
+        .dns_mut()
+        .set_default("server", [Pair::SERVER])
+        .unwrap();
+    pair.net
+        .dns_mut()
+        .set_default("SERVER", [Pair::CLIENT])
+        .unwrap();
     assert_eq!(look_up(&mut pair, "server").unwrap(), [Pair::SERVER]);
     pair.net.dns_mut().set("server", [ip("10.9.9.9")]).unwrap();
-    pair.net.name_host(server, "server").unwrap();
+    pair.net
+        .dns_mut()
+        .set_default("server", [Pair::SERVER])
+        .unwrap();
     assert_eq!(look_up(&mut pair, "server").unwrap(), [ip("10.9.9.9")]);
     assert!(pair.net.dns_mut().remove("Server"));
     assert!(!pair.net.dns_mut().remove("server"));

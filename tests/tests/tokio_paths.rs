@@ -308,11 +308,20 @@ macro_rules! programs {
                 assert_eq!(refused.0, 2);
             }
 
+            async fn looked_up() -> std::io::Result<()> {
+                let found = $lib::net::lookup_host("localhost:80").await?;
+                let found: Vec<SocketAddr> = found.collect();
+                assert!(!found.is_empty());
+                assert!(found.iter().all(|addr| addr.ip().is_loopback()));
+                Ok(())
+            }
+
             async fn bound(to: impl $lib::net::ToSocketAddrs) -> std::io::Result<SocketAddr> {
                 $lib::net::TcpListener::bind(to).await?.local_addr()
             }
 
             async fn net() -> std::io::Result<()> {
+                looked_up().await?;
                 assert!(bound("127.0.0.1:0").await?.ip().is_loopback());
                 let listener = $lib::net::TcpListener::bind(("127.0.0.1", 0)).await?;
                 let address = listener.local_addr()?;

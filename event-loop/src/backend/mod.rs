@@ -3,13 +3,12 @@
 //! Nothing here is for applications, and nothing here is under the crate's promise of stability.
 #![doc(hidden)]
 
+mod dns;
 mod sockets;
 mod tcp;
 
 use std::fmt;
 use std::future::Future;
-use std::io;
-use std::net::IpAddr;
 use std::panic::Location;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -29,6 +28,7 @@ pub use crate::sync::record::Record;
 pub use crate::task::CancelPlace;
 use crate::time::{Instant, refuse_sleep};
 use crate::{Closed, Description, ErrorContext, EventLoop, SlowCallback, TaskId, TaskInfo};
+pub use dns::{Dns, Lookup};
 pub use sockets::Sockets;
 pub use tcp::Tcp;
 
@@ -69,7 +69,7 @@ pub struct TimerId(pub std::num::NonZeroU64);
 pub struct SocketKey(pub u64);
 
 /// A loop that is not tokio's. One trait object serves it all: its parts are supertraits.
-pub trait Backend: Sockets + Tcp + Send + Sync + 'static {
+pub trait Backend: Dns + Sockets + Tcp + Send + Sync + 'static {
     /// What is in force.
     fn describe(&self) -> Description;
     /// Which world it is of: a number that only says whether two are the same.
@@ -152,9 +152,6 @@ pub trait Backend: Sockets + Tcp + Send + Sync + 'static {
     /// A value of `0..n` that the code under test leaves open, 0 being what production would most
     /// likely do. `label` names it in traces and replays.
     fn choose(&self, label: &'static str, n: u64) -> u64;
-
-    /// The addresses of a host's name.
-    fn lookup(&self, name: &str) -> io::Result<Vec<IpAddr>>;
 }
 
 /// The callbacks of a backend that runs them among its tasks, in an order of its own.

@@ -3,9 +3,6 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
-use crate::EventLoop;
-use crate::handle::Inner;
-
 /// An address, or a name and a port: `"10.0.0.1:80"`, `"db:5432"`, `("db", 5432)`, a
 /// [`SocketAddr`].
 pub trait ToSocketAddrs {
@@ -23,32 +20,6 @@ pub enum Target {
     Addr(SocketAddr),
     /// A host's name and a port.
     Name(String, u16),
-}
-
-impl Target {
-    pub(crate) async fn resolve(self, ev: &EventLoop) -> io::Result<Vec<SocketAddr>> {
-        let (name, port) = match self {
-            Self::Addr(addr) => return Ok(vec![addr]),
-            Self::Name(name, port) => (name, port),
-        };
-        let found: Vec<SocketAddr> = match &ev.shared.inner {
-            Inner::Tokio(_) => tokio::net::lookup_host((name.as_str(), port))
-                .await?
-                .collect(),
-            Inner::Other(backend) => backend
-                .lookup(&name)?
-                .into_iter()
-                .map(|ip| SocketAddr::new(ip, port))
-                .collect(),
-        };
-        if found.is_empty() {
-            return Err(io::Error::new(
-                io::ErrorKind::NotFound,
-                format!("the name \"{name}\" has no address"),
-            ));
-        }
-        Ok(found)
-    }
 }
 
 impl ToSocketAddrs for str {

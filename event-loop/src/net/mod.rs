@@ -2,12 +2,15 @@
 
 mod address;
 mod listener;
+mod resolve;
 mod stream;
 pub mod tcp;
 mod world;
 
+use address::Target;
 pub use address::ToSocketAddrs;
 pub use listener::TcpListener;
+pub use resolve::{lookup_host, resolve};
 pub use stream::TcpStream;
 
 use std::io;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use virtual_time::{Instant, TimerKey};
 
 use super::name::Name;
-use super::{Dns, DnsError, DnsFailure, PointsTo};
+use super::{Dns, DnsError, DnsFailure};
 use crate::event::Event;
 use crate::socket::State;
 use crate::{Decide, HostId, Net, NetError, Result, Site, SocketId};
@@ -137,18 +137,11 @@ impl Net {
         let answer = match entry.and_then(|entry| entry.failure).or(*failure) {
             Some(DnsFailure::Timeout) => return (failed(DnsFailure::Timeout), TIMEOUT),
             Some(failure) => failed(failure),
-            None => {
-                let addresses = match entry.and_then(|entry| entry.points_to.as_ref()) {
-                    Some(PointsTo::Addresses(addresses)) => Some(addresses.as_slice()),
-                    Some(PointsTo::Host(host)) => Some(self.host_addresses(*host)),
-                    None => None,
-                };
-                match addresses {
-                    None => failed(DnsFailure::NoSuchName),
-                    Some([]) => failed(DnsFailure::NoAddress),
-                    Some(addresses) => Ok(addresses.to_vec()),
-                }
-            }
+            None => match entry.and_then(|entry| entry.addresses.as_deref()) {
+                None => failed(DnsFailure::NoSuchName),
+                Some([]) => failed(DnsFailure::NoAddress),
+                Some(addresses) => Ok(addresses.to_vec()),
+            },
         };
         let own = entry.and_then(|entry| entry.latency.as_ref());
         let delay = own.or(latency.as_ref()).map_or(Duration::ZERO, |latency| {

@@ -12,7 +12,7 @@ pub use lookup::Lookup;
 pub(crate) use lookup::Query;
 use name::Name;
 
-use crate::{HostId, Latency, Net};
+use crate::{Latency, Net};
 
 /// How many names an error tells of.
 const NAMES_TOLD: usize = 12;
@@ -20,8 +20,7 @@ const NAMES_TOLD: usize = 12;
 /// The table of names of a network; every change counts for the look-ups that begin after it.
 ///
 /// Names are case-insensitive, and a dot at their end changes nothing. `localhost` and the texts
-/// of addresses are known without an entry, and answered at once; so are hosts that
-/// [`Net::name_host`] named.
+/// of addresses are known without an entry, and answered at once.
 ///
 /// ```
 /// use std::net::IpAddr;
@@ -59,15 +58,9 @@ pub struct Dns {
 #[derive(Debug, Default)]
 struct Entry {
     /// `None` for a name that is known by its failure or its latency alone.
-    points_to: Option<PointsTo>,
+    addresses: Option<Vec<IpAddr>>,
     latency: Option<Latency>,
     failure: Option<DnsFailure>,
-}
-
-#[derive(Debug)]
-enum PointsTo {
-    Addresses(Vec<IpAddr>),
-    Host(HostId),
 }
 
 impl Dns {
@@ -82,8 +75,24 @@ impl Dns {
         name: &str,
         addresses: impl IntoIterator<Item = IpAddr>,
     ) -> Result<(), DnsError> {
-        let addresses = addresses.into_iter().collect();
-        self.entry(name)?.points_to = Some(PointsTo::Addresses(addresses));
+        self.entry(name)?.addresses = Some(addresses.into_iter().collect());
+        Ok(())
+    }
+
+    /// The same for a name that has no addresses yet; others keep theirs.
+    ///
+    /// # Errors
+    ///
+    /// [`DnsError::BadName`].
+    pub fn set_default(
+        &mut self,
+        name: &str,
+        addresses: impl IntoIterator<Item = IpAddr>,
+    ) -> Result<(), DnsError> {
+        let entry = self.entry(name)?;
+        entry
+            .addresses
+            .get_or_insert_with(|| addresses.into_iter().collect());
         Ok(())
     }
 
@@ -128,7 +137,7 @@ impl Dns {
         let known = self
             .entries
             .iter()
-            .filter(|(_, entry)| entry.points_to.is_some());
+            .filter(|(_, entry)| entry.addresses.is_some());
         known.map(|(name, _)| name.as_str())
     }
 
@@ -161,21 +170,5 @@ impl Net {
     /// The names of this network, to be changed.
     pub const fn dns_mut(&mut self) -> &mut Dns {
         &mut self.dns
-    }
-
-    /// Lets a name stand for a host's addresses, unless the name stands for something already.
-    ///
-    /// # Errors
-    ///
-    /// [`DnsError::BadName`].
-    ///
-    /// # Panics
-    ///
-    /// If the host is of another network.
-    pub fn name_host(&mut self, host: HostId, name: &str) -> Result<(), DnsError> {
-        self.check_host(host);
-        let entry = self.dns.entry(name)?;
-        entry.points_to.get_or_insert(PointsTo::Host(host));
-        Ok(())
     }
 }

@@ -4,8 +4,6 @@ mod inspect;
 mod net;
 
 use std::future::Future;
-use std::io;
-use std::net::IpAddr;
 use std::num::NonZeroU64;
 use std::panic::{Location, resume_unwind};
 use std::pin::Pin;
@@ -346,10 +344,6 @@ impl Backend for SimLoop {
             false => core.choose(Domain::Schedule, label, n),
         });
         chosen.unwrap_or(0)
-    }
-
-    fn lookup(&self, name: &str) -> io::Result<Vec<IpAddr>> {
-        self.world.lookup(name)
     }
 }
 

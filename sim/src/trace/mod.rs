@@ -43,6 +43,7 @@ pub(crate) enum Kind {
     Slow = 23,
     Call = 24,
     Turn = 25,
+    Lookup = 26,
 }
 
 impl Kind {
@@ -73,6 +74,7 @@ impl Kind {
             Self::Slow => "slow",
             Self::Call => "call",
             Self::Turn => "turn",
+            Self::Lookup => "lookup",
         }
     }
 
@@ -83,9 +85,12 @@ impl Kind {
             Self::Block | Self::Slow => Some("span_ns"),
             Self::Choice => Some("value"),
             Self::Listen => Some("port"),
-            Self::Connect | Self::Connected | Self::Accept | Self::CloseSocket | Self::Shutdown => {
-                Some("socket")
-            }
+            Self::Connect
+            | Self::Connected
+            | Self::Accept
+            | Self::CloseSocket
+            | Self::Shutdown
+            | Self::Lookup => Some("socket"),
             Self::Read | Self::Write | Self::Entropy => Some("bytes"),
             _ => None,
         }

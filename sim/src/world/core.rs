@@ -64,6 +64,8 @@ pub(crate) struct Core {
     pub(super) net: Option<Box<Net>>,
     /// What links are like that nobody configured.
     pub(super) link: LinkConfig,
+    /// How many of the hosts the network knows by their names.
+    pub(super) hosts_named: usize,
     pub(crate) sockets: Sockets,
     pub(crate) choices: Choices,
     pub(crate) trace: Trace,
@@ -158,6 +160,7 @@ impl Core {
             tasks: TaskTable::default(),
             net: None,
             link: config.link.clone(),
+            hosts_named: 0,
             sockets: Sockets::default(),
             recording: plan.record.then(Box::default),
             properties: Properties::default(),

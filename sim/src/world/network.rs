@@ -51,6 +51,16 @@ impl Core {
         }
         self.hosts[index].net.expect("joined above")
     }
+
+    /// Lets every host be found by its name; a name that no resolver would ask for names nobody.
+    pub(crate) fn name_hosts(&mut self) {
+        for index in self.hosts_named..self.hosts.len() {
+            let host = &self.hosts[index];
+            let (name, addresses) = (host.name.clone(), host.addresses.of_name());
+            let _ = self.net().dns_mut().set_default(&name, addresses);
+        }
+        self.hosts_named = self.hosts.len();
+    }
 }
 
 #[cold]

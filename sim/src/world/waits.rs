@@ -19,6 +19,8 @@ pub(crate) enum Wait {
     Connect(u64),
     Read(u64),
     Write(u64),
+    /// The addresses of this name.
+    Lookup(Box<str>),
     /// Something of a primitive.
     Sync(&'static str, Arc<Record>),
 }
@@ -156,6 +158,7 @@ impl Wait {
             Self::Connect(socket) => format!("its connect on socket {socket}"),
             Self::Read(socket) => format!("bytes on socket {socket}"),
             Self::Write(socket) => format!("room to write on socket {socket}"),
+            Self::Lookup(name) => format!("the addresses of \"{name}\""),
             Self::Sync(wanted, of) => of.awaited(wanted),
         }
     }

@@ -1,9 +1,10 @@
 //! Socket calls: net-sim's state machine with wakers on top.
 
+mod dns;
 mod tcp;
 
 use std::io;
-use std::net::{IpAddr, Shutdown, SocketAddr};
+use std::net::{Shutdown, SocketAddr};
 use std::task::{Poll, Waker};
 
 use event_loop::backend::{SocketKey, Sockets};
@@ -87,19 +88,6 @@ impl Sockets for SimLoop {
 }
 
 impl World {
-    /// The addresses of the host with this name.
-    pub(crate) fn lookup(&self, name: &str) -> io::Result<Vec<IpAddr>> {
-        if name == "localhost" {
-            return Ok(vec![IpAddr::from([127, 0, 0, 1])]);
-        }
-        self.call(|core| {
-            let host = core
-                .expect_host(name)
-                .map_err(|unknown| io::Error::new(io::ErrorKind::NotFound, unknown))?;
-            Ok(core.hosts[host as usize].addresses.of_name())
-        })
-    }
-
     fn ask_socket<R>(
         &self,
         socket: SocketKey,

@@ -1,0 +1,47 @@
+//! Looking names up.
+
+use std::io;
+use std::net::IpAddr;
+use std::task::{Poll, Waker};
+
+use event_loop::backend::{Dns, Lookup, SocketKey};
+
+use super::key;
+use crate::event_loop::SimLoop;
+use crate::trace::Kind;
+use crate::world::core::current_serial;
+use crate::world::sockets::Interest;
+use crate::world::waits::Wait;
+
+impl Dns for SimLoop {
+    fn lookup(&self, name: &str) -> io::Result<Lookup> {
+        self.world.call(|core| {
+            core.name_hosts();
+            let host = core.net_host(self.host);
+            match core.with_net(|net, now, decide| net.lookup(now, host, name, decide))? {
+                net_sim::Lookup::Found(addresses) => Ok(Lookup::Found(addresses)),
+                net_sim::Lookup::Asked(id) => {
+                    core.trace
+                        .event(core.now, Kind::Lookup, current_serial(), id.serial());
+                    let index = core.sockets.insert(id, self.host);
+                    Ok(Lookup::Asked(key(index)))
+                }
+            }
+        })
+    }
+
+    fn poll_lookup(
+        &self,
+        socket: SocketKey,
+        name: &str,
+        waker: &Waker,
+    ) -> Poll<io::Result<Vec<IpAddr>>> {
+        let wait = |_| Wait::Lookup(name.into());
+        let answer = self
+            .world
+            .poll_socket(socket, Interest::Read, waker, wait, |core, id| {
+                core.net().finish_lookup(id)
+            });
+        answer.map(|answer| answer.and_then(|found| Ok(found?)))
+    }
+}
