@@ -51,6 +51,16 @@ pub enum ConfigError {
     EmptyTable,
     /// A bandwidth of no bytes in a second.
     ZeroBandwidth,
+    /// A probability that is not from 0 to 1.
+    Probability {
+        /// What was given.
+        given: f64,
+    },
+    /// A longest packet that is shorter than IP allows.
+    SmallMtu {
+        /// What was given.
+        bytes: usize,
+    },
 }
 
 impl fmt::Display for ConfigError {
@@ -70,13 +80,20 @@ impl fmt::Display for ConfigError {
             }
             Self::EmptyRange { what, low, high } => write!(
                 f,
-                "a {what} from {low:?} to {high:?} is empty: the lower end comes first"
+                "a {what} from {low:?} to {high:?} is empty: the lower end comes first, and a \
+                 distribution's is above zero"
             ),
             Self::EmptyTable => write!(f, "a latency without times: give at least one"),
             Self::ZeroBandwidth => write!(
                 f,
                 "a bandwidth of 0 bytes a second: for a link that takes nothing, partition it"
             ),
+            Self::Probability { given } => {
+                write!(f, "a probability of {given}: it is from 0 to 1")
+            }
+            Self::SmallMtu { bytes } => {
+                write!(f, "an MTU of {bytes} bytes: IP asks for at least 68")
+            }
         }
     }
 }

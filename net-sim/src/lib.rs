@@ -61,7 +61,7 @@ pub use dns::{Dns, DnsError, DnsFailure, Lookup};
 pub use error::{NetError, Result};
 pub use fault::{Fault, FaultId, FaultStats};
 pub use id::{HostId, SocketId};
-pub use link::{Bandwidth, Latency, LinkConfig};
+pub use link::{Bandwidth, Corruption, Latency, LinkConfig, Probability};
 pub use net::{Net, NetConfig};
 pub use readiness::Readiness;
 pub use site::Site;

@@ -23,6 +23,18 @@ impl Site {
     pub const SHORT_READ: Self = Self::new("net.short_read");
     /// How many of the bytes that fit one write takes; 0 is all of them.
     pub const SHORT_WRITE: Self = Self::new("net.short_write");
+    /// How much longer than its latency something takes, of its link's jitter; 0 is no longer.
+    pub const JITTER: Self = Self::new("net.jitter");
+    /// Whether something is lost on its link; 0 is that it arrives.
+    pub const LOSS: Self = Self::new("net.loss");
+    /// Whether a datagram arrives twice; 0 is once.
+    pub const DUPLICATION: Self = Self::new("net.duplication");
+    /// Whether others may overtake something; 0 is that it takes its time and no more.
+    pub const REORDERING: Self = Self::new("net.reordering");
+    /// Whether a bit of a datagram flips; 0 is that none does.
+    pub const CORRUPTION: Self = Self::new("net.corruption");
+    /// Which bit of a datagram flips, from the first of the first byte.
+    pub const CORRUPT_BIT: Self = Self::new("net.corrupt_bit");
     /// Whether a swizzle leaves a host alone.
     pub const SWIZZLE_HOST: Self = Self::new("net.swizzle_host");
     /// Which host a swizzle stops or lets go next; 0 is the first of those left.

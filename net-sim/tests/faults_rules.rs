@@ -239,7 +239,8 @@ fn wrong_questions_are_errors_that_name_what_was_asked() {
     let empty = Latency::try_uniform(2 * MS..=MS).unwrap_err().to_string();
     assert_eq!(
         empty,
-        "a latency from 2ms to 1ms is empty: the lower end comes first"
+        "a latency from 2ms to 1ms is empty: the lower end comes first, and a distribution's is \
+         above zero"
     );
     assert_eq!(Latency::try_table([]), Err(ConfigError::EmptyTable));
 }

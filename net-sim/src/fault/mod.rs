@@ -13,6 +13,7 @@ use virtual_time::Instant;
 pub(crate) use self::area::Area;
 pub(crate) use self::rules::{Effect, Rule, Rules};
 pub use self::stats::FaultStats;
+pub(crate) use self::stats::Tally;
 pub(crate) use self::swizzle::Swizzle;
 use crate::link::Passage;
 use crate::{ConfigError, Decide, HostId, LinkConfig, Net};
@@ -198,7 +199,8 @@ impl Net {
         self.lift_rule(now, id, decide)
     }
 
-    /// What the faults did so far, by name: those that stand and those that were lifted.
+    /// What the faults did so far, by name: those that stand, those that were lifted, and what
+    /// links do by themselves (`loss`, `duplication`, `reordering`, `corruption`, `full queue`).
     #[must_use]
     pub fn fault_stats(&self) -> Vec<(&'static str, FaultStats)> {
         self.links.rules().stats()

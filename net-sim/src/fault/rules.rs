@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use slab::Slab;
 
-use super::{Area, FaultId, FaultStats, Swizzle};
+use super::{Area, FaultId, FaultStats, Swizzle, Tally};
 use crate::link::Passage;
 use crate::{HostId, LinkConfig};
 
@@ -35,8 +35,8 @@ pub(crate) struct Rules {
     by_source: BTreeMap<HostId, Vec<FaultId>>,
     /// Those that name the receiver alone.
     by_target: BTreeMap<HostId, Vec<FaultId>>,
-    /// What those did that were lifted.
-    lifted: BTreeMap<&'static str, FaultStats>,
+    /// What those did that were lifted, and what links did by themselves.
+    tally: Tally,
     /// By the slot of their rule.
     pub(super) swizzles: BTreeMap<u32, Swizzle>,
 }
@@ -63,6 +63,10 @@ impl Rule {
         &self.areas
     }
 
+    pub(crate) const fn effect(&self) -> &Effect {
+        &self.effect
+    }
+
     pub(crate) const fn stats(&self) -> FaultStats {
         self.stats
     }
@@ -84,7 +88,7 @@ impl Rules {
         self.get(id)?;
         let rule = self.standing.remove(id.slot as usize);
         self.for_each_list(&rule, |ids| ids.retain(|other| *other != id));
-        *self.lifted.entry(rule.name).or_default() += rule.stats;
+        self.tally.add(rule.name, rule.stats);
         Some(rule)
     }
 
@@ -95,6 +99,10 @@ impl Rules {
             None => rule.stats.note(applied),
             Some(whole) => self.standing[whole.slot as usize].stats.note(applied),
         }
+    }
+
+    pub(crate) const fn tally(&mut self) -> &mut Tally {
+        &mut self.tally
     }
 
     pub(crate) fn effect(&self, id: FaultId) -> &Effect {
@@ -126,12 +134,12 @@ impl Rules {
         Some(FaultId { serial, slot })
     }
 
-    pub(super) fn stats(&self) -> Vec<(&'static str, FaultStats)> {
-        let mut by_name = self.lifted.clone();
+    pub(crate) fn stats(&self) -> Vec<(&'static str, FaultStats)> {
+        let mut tally = self.tally.clone();
         for (_, rule) in &self.standing {
-            *by_name.entry(rule.name).or_default() += rule.stats;
+            tally.add(rule.name, rule.stats);
         }
-        by_name.into_iter().collect()
+        tally.into_vec()
     }
 
     pub(super) fn standing(&self) -> Vec<(FaultId, &'static str, FaultStats)> {

@@ -1,5 +1,6 @@
 //! What a fault did.
 
+use std::collections::BTreeMap;
 use std::ops::AddAssign;
 
 /// What a fault, or all of one name, did so far.
@@ -36,5 +37,27 @@ impl AddAssign for FaultStats {
         self.asked += other.asked;
         self.eligible += other.eligible;
         self.applied += other.applied;
+    }
+}
+
+/// Accounts by name.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tally(BTreeMap<&'static str, FaultStats>);
+
+impl Tally {
+    pub(crate) fn ask(&mut self, name: &'static str) {
+        self.add(name, FaultStats::ASKED);
+    }
+
+    pub(crate) fn note(&mut self, name: &'static str, applied: bool) {
+        self.0.entry(name).or_default().note(applied);
+    }
+
+    pub(super) fn add(&mut self, name: &'static str, stats: FaultStats) {
+        *self.0.entry(name).or_default() += stats;
+    }
+
+    pub(crate) fn into_vec(self) -> Vec<(&'static str, FaultStats)> {
+        self.0.into_iter().collect()
     }
 }

@@ -58,4 +58,10 @@ impl Bandwidth {
         let nanos = bytes as u128 * 1_000_000_000 / u128::from(self.bytes_per_second);
         Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
     }
+
+    /// How many bytes leave in that time.
+    pub(super) fn bytes_in(self, time: Duration) -> u64 {
+        let bytes = time.as_nanos() * u128::from(self.bytes_per_second) / 1_000_000_000;
+        u64::try_from(bytes).unwrap_or(u64::MAX)
+    }
 }

@@ -4,6 +4,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::quantiles;
 use crate::{ConfigError, Decide, Site};
 
 /// How many entries a uniform latency has: fine enough to vary every order of arrival, coarse
@@ -102,6 +103,84 @@ impl Latency {
         Ok(Self(Shape::Table(times)))
     }
 
+    /// Exponentially distributed, as the waits for what many share: most take less than the
+    /// mean, few several times as long; a plain run gets nearly none. In 64 steps, from a
+    /// hundredth of the mean to almost five times as long; [`plus`](Self::plus) adds what
+    /// every segment takes.
+    #[must_use]
+    pub fn exponential(mean: Duration) -> Self {
+        Self::table(quantiles::exponential(mean))
+    }
+
+    /// Log-normally distributed, as round trips over the internet are: half of the segments
+    /// take less than the median, which a plain run takes, and one of a hundred longer than
+    /// `p99`. In 64 steps.
+    ///
+    /// # Panics
+    ///
+    /// If the median is above the 99th percentile, or zero.
+    #[must_use]
+    pub fn log_normal(median: Duration, p99: Duration) -> Self {
+        Self::try_log_normal(median, p99).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// As [`log_normal`](Self::log_normal), for times that come from a user.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::EmptyRange`].
+    pub fn try_log_normal(median: Duration, p99: Duration) -> Result<Self, ConfigError> {
+        spread("log-normal latency", median, p99)?;
+        Self::try_table(quantiles::log_normal(median, p99))
+    }
+
+    /// With a heavy tail, as where requests pile up: Pareto's distribution, of which most take
+    /// hardly longer than `least`, which a plain run takes, one of a hundred longer than
+    /// `p99`, and some far longer. In 64 steps.
+    ///
+    /// # Panics
+    ///
+    /// If the least is above the 99th percentile, or zero.
+    #[must_use]
+    pub fn heavy_tail(least: Duration, p99: Duration) -> Self {
+        Self::try_heavy_tail(least, p99).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// As [`heavy_tail`](Self::heavy_tail), for times that come from a user.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::EmptyRange`].
+    pub fn try_heavy_tail(least: Duration, p99: Duration) -> Result<Self, ConfigError> {
+        spread("heavy-tailed latency", least, p99)?;
+        Self::try_table(quantiles::pareto(least, p99))
+    }
+
+    /// The same, with so much more for every segment.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use net_sim::Latency;
+    ///
+    /// let ms = Duration::from_millis;
+    /// let busy_wan = Latency::exponential(ms(10)).plus(ms(40));
+    /// assert!(busy_wan.typical() >= ms(40) && busy_wan.typical() < ms(41));
+    /// ```
+    #[must_use]
+    pub fn plus(self, time: Duration) -> Self {
+        Self(match self.0 {
+            Shape::Constant(own) => Shape::Constant(own.saturating_add(time)),
+            Shape::Uniform { low, step } => {
+                let low = low.saturating_add(time);
+                Shape::Uniform { low, step }
+            }
+            Shape::Table(times) => {
+                let later = times.iter().map(|own| own.saturating_add(time));
+                Shape::Table(later.collect())
+            }
+        })
+    }
+
     /// What a segment of a plain run takes.
     #[must_use]
     pub fn typical(&self) -> Duration {
@@ -138,4 +217,12 @@ impl Latency {
             Shape::Table(times) => times[choice as usize],
         }
     }
+}
+
+/// Whether a distribution can begin at `low` and have its 99th percentile at `high`.
+fn spread(what: &'static str, low: Duration, high: Duration) -> Result<(), ConfigError> {
+    if low > high || low.is_zero() {
+        return Err(ConfigError::EmptyRange { what, low, high });
+    }
+    Ok(())
 }

@@ -71,6 +71,9 @@ impl Links {
     /// Lets a rule stand, and says which links it closed.
     pub(crate) fn stand(&mut self, rule: Rule, hosts: usize) -> (FaultId, Vec<Turn>) {
         let links = self.covered(&rule, hosts);
+        if let Effect::Degrade(config) = rule.effect() {
+            self.ask(config);
+        }
         let id = self.rules.insert(rule);
         let turns = self.look_again(&links, |ids| ids.push(id));
         (id, turns)
@@ -151,7 +154,7 @@ impl Links {
 }
 
 impl super::Link {
-    fn passage(&self) -> Passage {
+    pub(super) fn passage(&self) -> Passage {
         let trouble = self.trouble.as_ref();
         trouble.map_or(Passage::Open, |trouble| trouble.passage)
     }
