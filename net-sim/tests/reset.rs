@@ -50,6 +50,19 @@ fn a_writer_gets_the_reset_once_and_then_a_broken_pipe() {
 }
 
 #[test]
+fn a_full_buffer_stays_full_until_its_writer_hears_of_the_reset() {
+    let mut pair = pair();
+    let (client, server) = pair.connected();
+    while pair.write(client, &[0; 10_000]).is_ok() {
+        pair.drive();
+    }
+    pair.close(server).unwrap();
+    assert_eq!(pair.write(client, b"x"), Err(NetError::WouldBlock));
+    pair.drive();
+    assert_eq!(pair.write(client, b"x"), Err(NetError::ConnectionReset));
+}
+
+#[test]
 fn the_error_is_told_to_whoever_asks_first() {
     let (mut pair, server) = reset(b"");
     let error = pair.net.socket_error(server);

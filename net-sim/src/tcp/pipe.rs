@@ -270,7 +270,7 @@ impl Pipe {
         let readable = self.readable();
         self.ring.drain(readable..readable + n);
         self.sent -= n as u64;
-        self.written -= n as u64;
+        self.forget_written(n);
     }
 
     pub(super) fn fin_arrived(&mut self) {
@@ -334,7 +334,7 @@ impl Pipe {
         self.flight = Queue::new();
         self.acks = Queue::new();
         self.sent = self.arrived;
-        self.written = self.arrived;
+        self.forget_written((self.written - self.arrived) as usize);
         self.blocked = false;
         (self.arrival, self.ack) = (None, None);
         scheduled
@@ -408,6 +408,12 @@ impl Pipe {
         let start = offset.saturating_sub(self.read) as usize;
         let start = start.min(self.ring.len());
         start..(start + n).min(self.ring.len())
+    }
+
+    /// The last `n` bytes written are gone; but until the sender hears of it they fill its buffer.
+    fn forget_written(&mut self, n: usize) {
+        self.written -= n as u64;
+        self.send_buffer = self.send_buffer.saturating_sub(n);
     }
 
     fn unacked(&self) -> usize {

@@ -267,5 +267,8 @@ async fn fill(stage: &Stage, stream: &mut TcpStream) -> io::Result<usize> {
 }
 
 fn pattern(size: usize) -> Vec<u8> {
-    (0..size).map(|n| (n % 251) as u8).collect()
+    let block: Vec<u8> = (0..=250).collect();
+    let mut bytes = block.repeat(size / block.len() + 1);
+    bytes.truncate(size);
+    bytes
 }
