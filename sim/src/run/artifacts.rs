@@ -9,7 +9,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::run::once::Run;
 use crate::run::settings::parse_seed;
+use crate::trace::Traffic;
 use crate::world::entry::{BadEntry, Entries};
+
+/// The folder of what hosts sent to each other.
+pub(crate) const TRAFFIC: &str = "net";
 
 /// The version of `choices.json`.
 const VERSION: u32 = 1;
@@ -96,6 +100,20 @@ pub(crate) fn write<T>(folder: &Path, test: &str, seed: u64, run: &Run<T>) -> io
     }
     if let Some(timeline) = run.timeline() {
         fs::write(folder.join("trace.txt"), timeline.to_string())?;
+    }
+    if let Some(traffic) = &run.remains.traffic {
+        write_traffic(&folder.join(TRAFFIC), traffic)?;
+    }
+    Ok(())
+}
+
+/// One file for each pair of hosts that have sent something to each other.
+fn write_traffic(folder: &Path, traffic: &Traffic) -> io::Result<()> {
+    for (one, other) in traffic.pairs() {
+        fs::create_dir_all(folder)?;
+        let name = plain(&format!("{one}-{other}.pcapng"));
+        let file = BufWriter::new(fs::File::create(folder.join(name))?);
+        traffic.write(one, other, file)?;
     }
     Ok(())
 }

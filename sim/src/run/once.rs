@@ -1,6 +1,7 @@
 //! One run: a world, a main future, and what is left of them.
 
 use std::future::Future;
+use std::io;
 use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
@@ -117,6 +118,36 @@ impl<T> Run<T> {
     #[must_use]
     pub fn json_lines(&self) -> Option<JsonLines<'_>> {
         self.log().map(JsonLines::new)
+    }
+
+    /// Writes what two hosts sent to each other as a pcapng file, for Wireshark and its kin, if
+    /// the run was recorded; its times are virtual.
+    ///
+    /// ```
+    /// use sim::Config;
+    /// use event_loop::net::{TcpListener, TcpStream};
+    ///
+    /// let run = sim::record_once(&Config::new(), 0, |sim| async move {
+    ///     let listener = TcpListener::bind("0.0.0.0:80").await?;
+    ///     let client = sim.host("client").run(|_| TcpStream::connect("main:80"));
+    ///     listener.accept().await
+    /// });
+    /// let mut file = vec![];
+    /// run.write_pcapng("main", "client", &mut file)?;
+    /// assert!(!file.is_empty());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`io::ErrorKind::NotFound`] if the run was not recorded or no such host has used the
+    /// network; those of `out`.
+    pub fn write_pcapng(&self, one: &str, other: &str, out: impl io::Write) -> io::Result<()> {
+        let traffic = self.remains.traffic.as_ref().ok_or_else(|| {
+            let text = "the run was not recorded; `record_once` and `replay_once` do it";
+            io::Error::new(io::ErrorKind::NotFound, text)
+        })?;
+        traffic.write(one, other, out)
     }
 
     /// The choices in which the run differs from a plain one, as [`replay_once`] reads them, if

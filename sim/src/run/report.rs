@@ -6,6 +6,7 @@ use std::process::Command;
 
 use virtual_time::Instant;
 
+use crate::run::artifacts::TRAFFIC;
 use crate::run::case::{TestCase, program};
 use crate::run::outcome::Account;
 use crate::world::verdict::Verdict;
@@ -117,9 +118,13 @@ impl fmt::Display for Report<'_> {
         }
         list(f, "note", &self.notes)?;
         if let Some(files) = self.files {
+            let traffic = match files.join(TRAFFIC).is_dir() {
+                true => format!(", {TRAFFIC}/*.pcapng"),
+                false => String::new(),
+            };
             writeln!(
                 f,
-                "  files    {}/ {{account.json, choices.json, trace.jsonl, trace.txt}}",
+                "  files    {}/ {{account.json, choices.json, trace.jsonl, trace.txt{traffic}}}",
                 files.display()
             )?;
         }

@@ -2,6 +2,7 @@
 
 mod json;
 mod text;
+mod traffic;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use crate::world::entry::plain_name;
 pub use json::JsonLines;
 pub use text::Timeline;
 pub(crate) use text::first_difference;
+pub(crate) use traffic::Traffic;
 
 /// What kind of thing happened. The numbers go into the hash: they only ever grow.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

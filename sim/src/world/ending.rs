@@ -13,7 +13,7 @@ use super::properties::Properties;
 use super::ready::{Ready, ReadyQueue};
 use super::verdict::Verdict;
 use super::{Entered, Presence, World, entry};
-use crate::trace::{Kind, Log};
+use crate::trace::{Kind, Log, Traffic};
 
 /// What is left of a run.
 #[derive(Debug)]
@@ -27,6 +27,7 @@ pub(crate) struct Remains {
     pub(crate) hosts: usize,
     pub(crate) strategy: &'static str,
     pub(crate) log: Option<Box<Log>>,
+    pub(crate) traffic: Option<Box<Traffic>>,
     pub(crate) properties: Properties,
 }
 
@@ -95,6 +96,7 @@ impl World {
                 hosts: core.hosts.len(),
                 strategy: core.strategy(),
                 log: core.trace.take_log(),
+                traffic: core.take_traffic(),
                 properties: std::mem::take(&mut core.properties),
             }
         })

@@ -6,6 +6,7 @@ use virtual_time::Instant;
 
 use super::core::{Core, current_serial};
 use super::decider::Decider;
+use crate::trace::Traffic;
 
 impl Core {
     /// Lets a call on the network happen, and sees to what follows from it.
@@ -19,10 +20,16 @@ impl Core {
             now: self.now,
             task: current_serial(),
         };
-        let net = self.net.get_or_insert_with(|| new_net(&self.link));
+        let recorded = self.recording.is_some();
+        let net = self
+            .net
+            .get_or_insert_with(|| new_net(&self.link, recorded));
         let outcome = f(net, self.now, &mut decider);
         if let Some(at) = net.next_event() {
             self.expect(at);
+        }
+        if recorded {
+            self.capture();
         }
         self.sockets.mark_dirty();
         outcome
@@ -30,7 +37,30 @@ impl Core {
 
     /// The network, for calls that nothing follows from.
     pub(crate) fn net(&mut self) -> &mut Net {
-        self.net.get_or_insert_with(|| new_net(&self.link))
+        let recorded = self.recording.is_some();
+        self.net
+            .get_or_insert_with(|| new_net(&self.link, recorded))
+    }
+
+    /// Keeps what was sent since the last call, up to the end of the run.
+    #[cold]
+    fn capture(&mut self) {
+        let (Some(net), Some(recording)) = (&mut self.net, &mut self.recording) else {
+            return;
+        };
+        while let Some(sighting) = net.pop_sighting() {
+            if self.ended.is_none() {
+                recording.capture.add(sighting);
+            }
+        }
+    }
+
+    /// What hosts sent to each other, of a recorded run.
+    pub(super) fn take_traffic(&mut self) -> Option<Box<Traffic>> {
+        let capture = std::mem::take(&mut self.recording.as_mut()?.capture);
+        let hosts = self.hosts.iter();
+        let names = hosts.filter_map(|host| Some((host.net?, host.name.to_string())));
+        Some(Box::new(Traffic::new(capture, names.collect())))
     }
 
     /// The host's place in the network, joined now if nobody asked before.
@@ -64,8 +94,9 @@ impl Core {
 }
 
 #[cold]
-fn new_net(link: &LinkConfig) -> Box<Net> {
+fn new_net(link: &LinkConfig, observed: bool) -> Box<Net> {
     let mut net = Box::<Net>::default();
     net.set_default_link(link.clone());
+    net.set_observed(observed);
     net
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::Location;
 
+use net_sim::Capture;
 use virtual_time::Instant;
 
 use super::choices::Choices;
@@ -31,6 +32,8 @@ pub(crate) struct Recording {
     running: Option<u64>,
     /// Who waited on what when the run was stuck.
     pub(crate) table: Option<Table>,
+    /// What hosts sent to each other.
+    pub(crate) capture: Capture,
 }
 
 /// Whose wakes are counted: a task's, or, where a host's order is fixed, the host's.
