@@ -11,7 +11,7 @@ use std::net::IpAddr;
 ///
 /// sim::check(&Config::new().seeds(1), |sim| async move {
 ///     let _ = (sim.host("svc"), sim.host("client"));
-///     let error = sim::net::try_link("svc", "cleint").unwrap_err();
+///     let error = sim::net::try_partition("svc", "cleint").unwrap_err();
 ///     assert!(matches!(error, RuleError::UnknownHost { .. }));
 ///     assert_eq!(
 ///         error.to_string(),

@@ -57,6 +57,15 @@ pub(super) fn meant(
     Ok(found)
 }
 
+/// The names of hosts, as rules are called in traces and reports.
+pub(super) fn listed(core: &Core, hosts: &[u32]) -> String {
+    let names: Vec<_> = hosts
+        .iter()
+        .map(|&host| &*core.hosts[host as usize].name)
+        .collect();
+    names.join(", ")
+}
+
 /// The addresses that are meant, in the order in which they are given; what `lookup` makes of a
 /// name is its.
 pub(crate) fn addresses(

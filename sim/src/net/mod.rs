@@ -2,14 +2,24 @@
 //!
 //! Hosts are meant by name, by handle, by address, or in groups: see [`Hosts`].
 
+mod account;
 mod error;
+mod guard;
 mod hosts;
 mod link;
+mod separate;
 
+pub use account::RuleAccount;
 pub use error::RuleError;
+pub use guard::Guard;
 pub use hosts::Hosts;
 pub(crate) use hosts::addresses;
 pub use link::{Link, link, try_link};
+pub use net_sim::FaultStats;
+pub use separate::{
+    clog, hold, one_way, partition, release, repair, swizzle, try_clog, try_hold, try_one_way,
+    try_partition, try_release, try_repair, try_swizzle,
+};
 
 use crate::world::World;
 use crate::world::core::Core;

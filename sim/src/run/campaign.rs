@@ -10,6 +10,7 @@ use std::thread;
 use crate::config::Config;
 use crate::run::case::TestCase;
 use crate::run::child;
+use crate::run::faults::Faults;
 use crate::run::outcome::{Account, Outcome};
 use crate::run::plan::Plan;
 use crate::run::record::{self, Record, name_hash};
@@ -131,6 +132,7 @@ where
         self.look_into_lost_runs();
         let record = Record::open(&self.identity);
         let mut mode = Mode::InProcess;
+        let mut faults = Faults::default();
         for index in 0..self.settings.seeds.unwrap_or(self.config.seeds) {
             let seed = self.seed(index);
             record.begin(seed);
@@ -144,11 +146,15 @@ where
                     ))
                 }),
             };
+            faults.add(&account);
             if account.verdict.is_some() {
                 mode = self.judge(seed, account, mode);
             } else if seed == 0 {
                 self.check_determinism(seed, &account);
             }
+        }
+        for sentence in faults.idle() {
+            eprintln!("sim: {}: {sentence}", self.name());
         }
     }
 

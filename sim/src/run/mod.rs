@@ -4,6 +4,7 @@ mod artifacts;
 pub(crate) mod campaign;
 pub(crate) mod case;
 mod child;
+mod faults;
 pub(crate) mod frames;
 mod guard;
 mod judge;

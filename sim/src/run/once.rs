@@ -10,6 +10,7 @@ use crate::Config;
 use event_loop::backend::as_task;
 use event_loop::properties::Property;
 
+use crate::net::RuleAccount;
 use crate::run::panics;
 use crate::run::plan::Plan;
 use crate::sim::Sim;
@@ -176,6 +177,23 @@ impl<T> Run<T> {
                     hits: met.hits,
                 }
             })
+    }
+
+    /// What the test did to its network, in the order in which it did, and what each did.
+    ///
+    /// ```
+    /// use sim::Config;
+    ///
+    /// let run = sim::run_once(&Config::new(), 0, |sim| async move {
+    ///     let _ = sim.host("db");
+    ///     drop(sim::net::partition("main", "db"));
+    /// });
+    /// let [cut] = run.rules() else { panic!() };
+    /// assert_eq!((&*cut.rule, cut.applied), ("partition main | db", 0));
+    /// ```
+    #[must_use]
+    pub fn rules(&self) -> &[RuleAccount] {
+        &self.remains.rules
     }
 
     pub(crate) fn without_value(self) -> Run<()> {

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::net::RuleAccount;
 use crate::run::once::Run;
 use crate::trace::{Log, Timeline};
 use crate::world::verdict::{Verdict, VerdictKind};
@@ -43,6 +44,8 @@ pub(crate) struct Account {
     pub(crate) strategy: String,
     /// Of a recorded run: the choices that differ from a plain run, as entries.
     pub(crate) entries: Vec<String>,
+    /// What the test did to its network.
+    pub(crate) rules: Vec<RuleAccount>,
     /// Of a recorded run: the end of its timeline.
     pub(crate) last: Vec<String>,
 }
@@ -82,6 +85,7 @@ impl Account {
                 .iter()
                 .map(|entry| entry.to_string())
                 .collect(),
+            rules: run.rules().to_vec(),
             last: run.log().map(last_events).unwrap_or_default(),
         };
         (account, run)
@@ -103,6 +107,7 @@ impl Account {
             hosts: 0,
             strategy: String::new(),
             entries: Vec::new(),
+            rules: Vec::new(),
             last: Vec::new(),
         }
     }

@@ -17,6 +17,9 @@ const CAUSES: usize = 8;
 /// How many tasks that cannot go on are listed before the rest is counted.
 const BLOCKED: usize = 20;
 
+/// How many faults of the network are listed before the rest is counted.
+const FAULTS: usize = 8;
+
 /// A failing run, as it is printed.
 #[derive(Debug)]
 pub(crate) struct Report<'a> {
@@ -108,6 +111,7 @@ impl fmt::Display for Report<'_> {
                 account.strategy, account.polls
             )?;
         }
+        list(f, "faults", &self.faults())?;
         list(f, "earlier", earlier_panics)?;
         list(f, "last", &account.last)?;
         let listed = blocked.len().min(BLOCKED);
@@ -133,6 +137,17 @@ impl fmt::Display for Report<'_> {
 }
 
 impl Report<'_> {
+    /// What the test did to its network.
+    fn faults(&self) -> Vec<String> {
+        let rules = &self.account.rules;
+        let mut lines: Vec<_> = rules.iter().take(FAULTS).map(ToString::to_string).collect();
+        match rules.len() - lines.len() {
+            0 => {}
+            more => lines.push(format!("… and {more} more in account.json")),
+        }
+        lines
+    }
+
     fn fmt_cause(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let entries = &self.account.entries;
         match entries.len() {

@@ -9,7 +9,7 @@ use super::{Kind, Log};
 /// A kept trace as JSON lines.
 ///
 /// Each has `t` (nanoseconds since the world began), `kind`, and where they apply `host`, `task`,
-/// `label`, and one number under the name of its unit.
+/// `label`, `rule`, and one number under the name of its unit.
 #[derive(Debug)]
 pub struct JsonLines<'a> {
     log: &'a Log,
@@ -25,6 +25,8 @@ struct Line<'a> {
     task: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     label: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rule: Option<&'a str>,
     #[serde(flatten)]
     number: Option<std::collections::BTreeMap<&'static str, u64>>,
 }
@@ -46,12 +48,17 @@ impl<'a> JsonLines<'a> {
                 Kind::Host | Kind::Turn | Kind::Call => names.hosts.get(event.number as usize),
                 _ => name.and_then(|name| names.hosts.get(name.host as usize)),
             };
+            let rule = match event.kind {
+                Kind::Fault | Kind::Lift => names.rules.get(event.number as usize),
+                _ => None,
+            };
             let line = Line {
                 t: event.at.as_nanos(),
                 kind: event.kind.name(),
                 host: host.map(String::as_str),
                 task: name.map(|name| &*name.text),
                 label: event.label,
+                rule: rule.map(String::as_str),
                 number: event.kind.unit().map(|unit| [(unit, event.number)].into()),
             };
             serde_json::to_writer(&mut *to, &line)?;

@@ -46,6 +46,8 @@ pub(crate) enum Kind {
     Call = 24,
     Turn = 25,
     Lookup = 26,
+    Fault = 27,
+    Lift = 28,
 }
 
 impl Kind {
@@ -77,6 +79,8 @@ impl Kind {
             Self::Call => "call",
             Self::Turn => "turn",
             Self::Lookup => "lookup",
+            Self::Fault => "fault",
+            Self::Lift => "lift",
         }
     }
 
@@ -118,6 +122,8 @@ pub(crate) struct Names {
     /// How entries call the loop of each host: no two alike.
     pub(crate) loops: Vec<String>,
     pub(crate) tasks: BTreeMap<u64, TaskName>,
+    /// What the test did to its network, in the order in which it did.
+    pub(crate) rules: Vec<String>,
 }
 
 /// A task's name in traces, reports and entries, and its host.

@@ -86,6 +86,10 @@ impl fmt::Display for Line<'_> {
                 let host = names.hosts.get(number as usize).map_or("?", String::as_str);
                 write!(f, " {host}")
             }
+            Kind::Fault | Kind::Lift => {
+                let rule = names.rules.get(number as usize).map_or("?", String::as_str);
+                write!(f, " {rule}")
+            }
             Kind::TimerSet => {
                 write!(f, " until {}", virtual_time::Instant::from_nanos(number))
             }

@@ -17,6 +17,7 @@ use super::properties::Properties;
 use super::ready::{Ready, ReadyQueue, Strategy};
 use super::recording::{Recording, Woken};
 use super::root_turn::RootTurn;
+use super::rules::Rules;
 use super::slow::{PollsTimed, SlowPoll};
 use super::sockets::Sockets;
 use super::tasks::{Extras, Origin, TaskTable};
@@ -66,6 +67,7 @@ pub(crate) struct Core {
     pub(super) link: LinkConfig,
     /// How many of the hosts the network knows by their names.
     pub(super) hosts_named: usize,
+    pub(crate) rules: Rules,
     pub(crate) sockets: Sockets,
     pub(crate) choices: Choices,
     pub(crate) trace: Trace,
@@ -161,6 +163,7 @@ impl Core {
             net: None,
             link: config.link.clone(),
             hosts_named: 0,
+            rules: Rules::default(),
             sockets: Sockets::default(),
             recording: plan.record.then(Box::default),
             properties: Properties::default(),

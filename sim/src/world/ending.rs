@@ -13,6 +13,7 @@ use super::properties::Properties;
 use super::ready::{Ready, ReadyQueue};
 use super::verdict::Verdict;
 use super::{Entered, Presence, World, entry};
+use crate::net::RuleAccount;
 use crate::trace::{Kind, Log, Traffic};
 
 /// What is left of a run.
@@ -29,6 +30,7 @@ pub(crate) struct Remains {
     pub(crate) log: Option<Box<Log>>,
     pub(crate) traffic: Option<Box<Traffic>>,
     pub(crate) properties: Properties,
+    pub(crate) rules: Vec<RuleAccount>,
 }
 
 impl Core {
@@ -98,6 +100,7 @@ impl World {
                 log: core.trace.take_log(),
                 traffic: core.take_traffic(),
                 properties: std::mem::take(&mut core.properties),
+                rules: core.rule_accounts(),
             }
         })
     }

@@ -23,6 +23,7 @@ pub(crate) mod properties;
 mod ready;
 pub(crate) mod recording;
 mod root_turn;
+pub(crate) mod rules;
 mod slow;
 pub(crate) mod sockets;
 mod tasks;

@@ -1,0 +1,6 @@
+//! The network as a test breaks it, and what programs see of that.
+
+mod accounts;
+mod guards;
+mod separations;
+mod service;
