@@ -42,6 +42,18 @@ pub enum NetError {
     InvalidInput,
     /// Sockets of this kind know no such call (`EOPNOTSUPP`).
     NotSupported,
+    /// The datagram is larger than any can be (`EMSGSIZE`).
+    MessageTooLong,
+    /// The socket has no peer, and the call names none (`EDESTADDRREQ`).
+    DestinationRequired,
+    /// Broadcasting was not asked for (`EACCES`).
+    PermissionDenied,
+    /// The address is of a family that the socket does not speak (`EAFNOSUPPORT`).
+    FamilyNotSupported,
+    /// Sockets of this family know no such option (`ENOPROTOOPT`).
+    ProtocolNotAvailable,
+    /// The host has no such interface (`ENODEV`).
+    NoDevice,
     /// No open socket or host has this id (`EBADF`).
     BadSocket,
     /// No host on the segment has that address (`EHOSTUNREACH`).
@@ -69,6 +81,12 @@ impl NetError {
             Self::TimedOut => 110,
             Self::InvalidInput => 22,
             Self::NotSupported => 95,
+            Self::MessageTooLong => 90,
+            Self::DestinationRequired => 89,
+            Self::PermissionDenied => 13,
+            Self::FamilyNotSupported => 97,
+            Self::ProtocolNotAvailable => 92,
+            Self::NoDevice => 19,
             Self::BadSocket => 9,
             Self::HostUnreachable => 113,
             Self::NetworkUnreachable => 101,
@@ -93,6 +111,12 @@ impl NetError {
             Self::TimedOut => "Connection timed out",
             Self::InvalidInput => "Invalid argument",
             Self::NotSupported => "Operation not supported",
+            Self::MessageTooLong => "Message too long",
+            Self::DestinationRequired => "Destination address required",
+            Self::PermissionDenied => "Permission denied",
+            Self::FamilyNotSupported => "Address family not supported by protocol",
+            Self::ProtocolNotAvailable => "Protocol not available",
+            Self::NoDevice => "No such device",
             Self::BadSocket => "Bad file descriptor",
             Self::HostUnreachable => "No route to host",
             Self::NetworkUnreachable => "Network is unreachable",
@@ -122,7 +146,14 @@ impl NetError {
             Self::NotSupported => io::ErrorKind::Unsupported,
             Self::HostUnreachable => io::ErrorKind::HostUnreachable,
             Self::NetworkUnreachable => io::ErrorKind::NetworkUnreachable,
-            Self::BadSocket | Self::IsConnected => io::ErrorKind::Other,
+            Self::PermissionDenied => io::ErrorKind::PermissionDenied,
+            Self::BadSocket
+            | Self::IsConnected
+            | Self::MessageTooLong
+            | Self::DestinationRequired
+            | Self::FamilyNotSupported
+            | Self::ProtocolNotAvailable
+            | Self::NoDevice => io::ErrorKind::Other,
         }
     }
 }

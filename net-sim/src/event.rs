@@ -1,6 +1,7 @@
 //! What the network waits for.
 
 use crate::SocketId;
+use crate::link::LinkId;
 use crate::tcp::{ConnId, Side};
 
 /// Something that happens at a known moment.
@@ -12,6 +13,8 @@ pub(crate) enum Event {
     Acknowledgement(ConnId, Side),
     /// The handshake is tried again, or given up.
     Handshake(ConnId),
+    /// The first datagrams under way on this link reach its end.
+    Datagrams(LinkId),
     /// A look-up is answered.
     Answer(SocketId),
     /// The swizzle whose rule has this slot takes its next step.

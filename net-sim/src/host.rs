@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use virtual_time::Instant;
 
+use crate::udp::Ports;
 use crate::{NetError, Result, SocketId};
 
 /// Linux's default `ip_local_port_range`.
-const EPHEMERAL: std::ops::RangeInclusive<u16> = 32_768..=60_999;
+pub(crate) const EPHEMERAL: std::ops::RangeInclusive<u16> = 32_768..=60_999;
 
 /// How long the side that closed first keeps its address pair: Linux's `TCP_TIMEWAIT_LEN`.
 const TIME_WAIT: Duration = Duration::from_secs(60);
@@ -42,16 +43,18 @@ struct Held {
     until: Option<Instant>,
 }
 
-/// One machine of the network, with one table of ports.
+/// One machine of the network, with a table of ports for TCP and one for UDP.
 #[derive(Debug)]
 pub(crate) struct Host {
     addresses: Vec<IpAddr>,
     next_port: u16,
+    /// TCP's ports.
     bound: BTreeMap<u16, Vec<Binding>>,
     pairings: BTreeMap<Pairing, Held>,
     /// The ends of TIME_WAIT, soonest first. They pass when somebody looks: an event would
     /// make a world that waits for nothing look alive for a minute.
     time_wait: VecDeque<(Instant, Pairing)>,
+    pub(crate) udp: Ports,
 }
 
 /// A socket that has its port by `bind` or `listen`.
@@ -83,6 +86,7 @@ impl Host {
             bound: BTreeMap::new(),
             pairings: BTreeMap::new(),
             time_wait: VecDeque::new(),
+            udp: Ports::default(),
         }
     }
 
@@ -299,7 +303,7 @@ impl Host {
 }
 
 /// Whether a socket bound to `bound` gets what is sent to `ip`; either may be a wildcard.
-fn covers(bound: IpAddr, only_v6: bool, ip: IpAddr) -> bool {
+pub(crate) fn covers(bound: IpAddr, only_v6: bool, ip: IpAddr) -> bool {
     match bound {
         IpAddr::V4(Ipv4Addr::UNSPECIFIED) => ip.is_ipv4(),
         IpAddr::V6(Ipv6Addr::UNSPECIFIED) => ip.is_ipv6() || !only_v6,

@@ -52,6 +52,7 @@ mod readiness;
 mod site;
 mod socket;
 mod tcp;
+mod udp;
 mod watch;
 
 pub use capture::Capture;
@@ -66,6 +67,7 @@ pub use net::{Net, NetConfig};
 pub use readiness::Readiness;
 pub use site::Site;
 pub use tcp::{How, Keepalive};
+pub use udp::{Family, Received};
 pub use watch::{
     Inspection, Loss, MonitorId, Segment, SegmentKind, Sighted, Sighting, Treatment, Unfit,
 };

@@ -12,6 +12,7 @@ use crate::host::Host;
 use crate::link::Links;
 use crate::socket::{Socket, State};
 use crate::tcp::{Conn, ConnId, Side};
+use crate::udp::Datagrams;
 use crate::watch::Watch;
 use crate::{ConfigError, Decide, HostId, LinkConfig, NetError, Readiness, Result, SocketId};
 
@@ -23,6 +24,9 @@ pub struct NetConfig {
     pub send_buffer: usize,
     /// Bytes that a socket keeps until they are read: its window (`SO_RCVBUF`).
     pub receive_buffer: usize,
+    /// What a UDP socket's send and receive buffers begin with, in bytes of memory as Linux
+    /// counts it: a small datagram takes 832. The default is Linux's, 212,992.
+    pub datagram_buffer: usize,
     /// How often an unanswered SYN is sent again, after 1 s, 2 s, 4 s and so on, before a
     /// connect times out. The default is Linux's `tcp_syn_retries`, 6: 127 seconds.
     pub syn_retries: u32,
@@ -36,6 +40,7 @@ impl Default for NetConfig {
         Self {
             send_buffer: 256 * 1024,
             receive_buffer: 128 * 1024,
+            datagram_buffer: 212_992,
             syn_retries: 6,
             max_backlog: 4_096,
         }
@@ -59,6 +64,7 @@ pub struct Net {
     pub(crate) sockets: Slab<Socket>,
     pub(crate) sockets_made: u64,
     pub(crate) conns: Slab<Conn>,
+    pub(crate) datagrams: Datagrams,
     pub(crate) events: Timers<Event>,
     pub(crate) dns: Dns,
     changed: VecDeque<SocketId>,
@@ -142,6 +148,7 @@ impl Net {
                     self.acknowledgement(at, conn, side, decide);
                 }
                 Event::Handshake(conn) => self.handshake_retry(at, conn, decide),
+                Event::Datagrams(link) => self.datagrams_arrive(at, link, decide),
                 Event::Answer(query) => self.answer(query),
                 Event::Swizzle(slot) => self.swizzle(at, slot, decide),
             }
@@ -223,10 +230,11 @@ impl Net {
         self.sockets.len()
     }
 
-    /// Bytes written and not yet read, in all connections together.
+    /// Bytes sent and not yet read, in all connections and datagrams together.
     #[must_use]
     pub fn bytes_in_flight(&self) -> usize {
-        self.conns.iter().map(|(_, conn)| conn.buffered()).sum()
+        let streams = self.conns.iter().map(|(_, conn)| conn.buffered());
+        streams.sum::<usize>() + self.datagram_bytes()
     }
 
     pub(crate) fn insert_socket(&mut self, mut socket: Socket) -> SocketId {
@@ -328,6 +336,7 @@ impl Net {
                 readable: query.is_answered(),
                 ..Readiness::default()
             },
+            State::Udp(udp) => udp.readiness(),
             &State::Stream(conn, side) => self.stream_readiness(conn, side),
         })
     }

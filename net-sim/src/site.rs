@@ -47,6 +47,10 @@ impl Site {
     /// Which of a name's addresses that are left comes next; 0 is the one entered first.
     pub const DNS_ORDER: Self = Self::new("dns.order");
 
+    /// Which of the UDP sockets that share a port with `SO_REUSEPORT` gets what comes from one
+    /// address; 0 is the oldest.
+    pub const REUSE_PORT: Self = Self::new("net.reuse_port");
+
     /// A site with this label.
     #[must_use]
     pub const fn new(label: &'static str) -> Self {

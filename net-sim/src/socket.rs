@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::dns::Query;
 use crate::tcp::{ConnId, KeepaliveTimes, Listener, Side};
+use crate::udp::Udp;
 use crate::{HostId, Net, NetError, SocketId};
 
 /// One open socket.
@@ -33,12 +34,14 @@ pub(crate) enum State {
     Stream(ConnId, Side),
     /// No socket to its owner, but the look-up of a name.
     Lookup(Box<Query>),
+    Udp(Box<Udp>),
 }
 
 /// Options of one socket.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Options {
     pub(crate) reuse_addr: bool,
+    pub(crate) reuse_port: bool,
     pub(crate) only_v6: bool,
     pub(crate) nodelay: bool,
     pub(crate) linger: Option<Duration>,
@@ -57,6 +60,7 @@ impl Net {
     pub(crate) fn new_socket(&mut self, host: HostId, state: State) -> SocketId {
         let options = Options {
             reuse_addr: false,
+            reuse_port: false,
             only_v6: false,
             nodelay: false,
             linger: None,

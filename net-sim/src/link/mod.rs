@@ -29,6 +29,10 @@ use crate::fault::Rules;
 pub(crate) struct LinkId(u32);
 
 impl LinkId {
+    pub(crate) const fn index(self) -> usize {
+        self.0 as usize
+    }
+
     /// From a host to itself: no latency, and no configuration.
     pub(crate) const LOOPBACK: Self = Self(u32::MAX);
 }

@@ -18,11 +18,11 @@ pub enum How {
 }
 
 impl How {
-    const fn reads(self) -> bool {
+    pub(crate) const fn reads(self) -> bool {
         matches!(self, Self::Read | Self::Both)
     }
 
-    const fn writes(self) -> bool {
+    pub(crate) const fn writes(self) -> bool {
         matches!(self, Self::Write | Self::Both)
     }
 }
@@ -53,6 +53,7 @@ impl Net {
                 return Ok(());
             }
             State::Lookup(_) => return Err(NetError::NotSupported),
+            State::Udp(_) => return self.udp_shutdown(id, how),
             State::Stream(conn, side) => (conn, side),
         };
         let conn = &mut self.conns[conn_id.index()];
@@ -90,6 +91,7 @@ impl Net {
         let socket = self.socket(id)?;
         let lingers_not = socket.options.linger.is_some_and(|linger| linger.is_zero());
         let (host, bound) = (socket.host, socket.bound);
+        let is_udp = matches!(socket.state, State::Udp(_));
         match socket.state {
             State::Idle | State::Failed(_) => {}
             State::Listening(_) => self.stop_listening(now, id, decide)?,
@@ -98,9 +100,10 @@ impl Net {
                     self.events.cancel(arrival);
                 }
             }
+            State::Udp(_) => self.udp_close(host, id)?,
             State::Stream(conn, side) => self.close_end(now, conn, side, lingers_not, decide),
         }
-        if let Some(addr) = bound {
+        if let Some(addr) = bound.filter(|_| !is_udp) {
             self.host_mut(host).unbind(addr.port(), id);
         }
         self.remove_socket(id);

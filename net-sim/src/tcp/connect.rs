@@ -47,6 +47,7 @@ impl Net {
         let socket = self.socket_mut(id)?;
         match &mut socket.state {
             State::Idle => {}
+            State::Udp(_) => return self.udp_connect(id, to),
             State::Failed(error) => {
                 let error = error.take().unwrap_or(NetError::ConnectionAborted);
                 socket.state = State::Idle;
@@ -81,7 +82,7 @@ impl Net {
     pub fn finish_connect(&mut self, id: SocketId) -> Result<()> {
         match &mut self.socket_mut(id)?.state {
             State::Idle | State::Listening(_) => Err(NetError::NotConnected),
-            State::Lookup(_) => Err(NetError::NotSupported),
+            State::Lookup(_) | State::Udp(_) => Err(NetError::NotSupported),
             State::Failed(error) => Err(error.take().unwrap_or(NetError::NotConnected)),
             &mut State::Stream(conn, side) => {
                 let conn = &mut self.conns[conn.index()];

@@ -54,7 +54,7 @@ impl Net {
                 return Ok(());
             }
             State::Stream(..) => return Err(NetError::InvalidInput),
-            State::Lookup(_) => return Err(NetError::NotSupported),
+            State::Lookup(_) | State::Udp(_) => return Err(NetError::NotSupported),
             State::Idle | State::Failed(_) => {}
         }
         if socket.bound.is_none() {
@@ -90,7 +90,10 @@ impl Net {
         let _ = decide;
         let socket = self.socket_mut(id)?;
         let State::Listening(listener) = &mut socket.state else {
-            return Err(NetError::InvalidInput);
+            return Err(match socket.state {
+                State::Udp(_) => NetError::NotSupported,
+                _ => NetError::InvalidInput,
+            });
         };
         let conn = listener.pending.pop_front().ok_or(NetError::WouldBlock)?;
         let accepted = Socket {

@@ -27,6 +27,7 @@ pub(crate) use keepalive::KeepaliveTimes;
 pub(crate) use listener::Listener;
 pub(crate) use pipe::Cargo;
 use pipe::Pipe;
+pub(crate) use socket::spoken;
 
 use crate::host::Pairing;
 use crate::link::LinkId;

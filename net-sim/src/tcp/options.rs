@@ -62,7 +62,7 @@ impl Net {
     /// [`NetError::BadSocket`].
     pub fn set_reuse_addr(&mut self, id: SocketId, on: bool) -> Result<()> {
         self.options_mut(id)?.reuse_addr = on;
-        Ok(())
+        self.udp_options_changed(id)
     }
 
     /// Whether a socket bound to `[::]` leaves IPv4 to others.
@@ -80,7 +80,12 @@ impl Net {
     ///
     /// [`NetError::InvalidInput`] if the socket is bound, [`NetError::BadSocket`].
     pub fn set_only_v6(&mut self, id: SocketId, on: bool) -> Result<()> {
-        if self.socket(id)?.bound.is_some() {
+        let socket = self.socket(id)?;
+        let bound = match &socket.state {
+            State::Udp(udp) => udp.has_port(),
+            _ => socket.bound.is_some(),
+        };
+        if bound {
             return Err(NetError::InvalidInput);
         }
         self.options_mut(id)?.only_v6 = on;
@@ -96,7 +101,7 @@ impl Net {
         Ok(self.options(id)?.send_buffer)
     }
 
-    /// Sets `SO_SNDBUF`. The number counts bytes of the stream; Linux doubles what it is given
+    /// Sets `SO_SNDBUF`. The number counts bytes of the stream, of a UDP socket memory; Linux doubles what it is given
     /// to pay for its bookkeeping.
     ///
     /// # Errors
@@ -127,7 +132,7 @@ impl Net {
         Ok(self.options(id)?.receive_buffer)
     }
 
-    /// Sets `SO_RCVBUF`, in bytes of the stream. A window that the peer knows of is not taken
+    /// Sets `SO_RCVBUF`, in bytes of the stream, or of a UDP socket's memory. A window that the peer knows of is not taken
     /// back.
     ///
     /// # Errors
@@ -154,7 +159,8 @@ impl Net {
         Ok(self.options(id)?.ttl.into())
     }
 
-    /// Sets `IP_TTL`. It is kept for its readers: there are no routers here.
+    /// Sets `IP_TTL`. Only a datagram with 1 comes no further than its
+    /// [segment](Self::set_segment); for streams it is kept for its readers.
     ///
     /// # Errors
     ///
@@ -162,7 +168,7 @@ impl Net {
     pub fn set_ttl(&mut self, id: SocketId, ttl: u32) -> Result<()> {
         let ttl = u8::try_from(ttl).ok().filter(|&ttl| ttl > 0);
         self.options_mut(id)?.ttl = ttl.ok_or(NetError::InvalidInput)?;
-        Ok(())
+        self.udp_options_changed(id)
     }
 
     pub(super) fn options(&self, id: SocketId) -> Result<&Options> {

@@ -12,6 +12,7 @@ impl Net {
         if turns.is_empty() {
             return;
         }
+        self.datagram_links_turned(now, turns);
         let conns: Vec<_> = self.conns.iter().map(|(slot, _)| slot).collect();
         for id in conns.into_iter().map(|slot| ConnId(slot as u32)) {
             for side in [Side::Opener, Side::Acceptor] {

@@ -54,12 +54,12 @@ impl Net {
         decide: &mut dyn Decide,
     ) {
         if self.watch.is_none() || !self.inspect(now, id, side, cargo) {
-            self.send(now, id, side, cargo, Duration::ZERO, decide);
+            self.send_segment(now, id, side, cargo, Duration::ZERO, decide);
         }
     }
 
     /// Sends one segment that nobody judges any more; it leaves after `delay`.
-    pub(crate) fn send(
+    pub(crate) fn send_segment(
         &mut self,
         now: Instant,
         id: ConnId,

@@ -29,6 +29,9 @@ impl Net {
     pub fn bind(&mut self, now: Instant, id: SocketId, addr: SocketAddr) -> Result<()> {
         self.observe(now);
         let socket = self.socket(id)?;
+        if let State::Udp(_) = socket.state {
+            return self.udp_bind(id, addr);
+        }
         if socket.bound.is_some() || matches!(socket.state, State::Stream(..) | State::Lookup(_)) {
             return Err(NetError::InvalidInput);
         }
@@ -60,8 +63,9 @@ impl Net {
     pub fn local_addr(&self, id: SocketId) -> Result<SocketAddr> {
         let socket = self.socket(id)?;
         let nowhere = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
-        let addr = match socket.state {
-            State::Stream(conn, side) => self.conns[conn.index()].end(side).addr,
+        let addr = match &socket.state {
+            State::Udp(udp) => return Ok(udp.local_addr(socket.speaks_v6)),
+            &State::Stream(conn, side) => self.conns[conn.index()].end(side).addr,
             _ => socket.bound.unwrap_or(nowhere),
         };
         Ok(spoken(addr, socket.speaks_v6))
@@ -75,6 +79,9 @@ impl Net {
     /// directions; [`NetError::BadSocket`].
     pub fn peer_addr(&self, id: SocketId) -> Result<SocketAddr> {
         let socket = self.socket(id)?;
+        if let State::Udp(udp) = &socket.state {
+            return udp.peer_addr(socket.speaks_v6);
+        }
         let State::Stream(conn, side) = socket.state else {
             return Err(NetError::NotConnected);
         };
@@ -96,7 +103,7 @@ impl Net {
 }
 
 /// An address as a socket's owner speaks of it.
-pub(super) fn spoken(addr: SocketAddr, v6: bool) -> SocketAddr {
+pub(crate) fn spoken(addr: SocketAddr, v6: bool) -> SocketAddr {
     let ip = match addr.ip() {
         IpAddr::V4(Ipv4Addr::UNSPECIFIED) if v6 => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
         IpAddr::V4(ip) if v6 => IpAddr::V6(ip.to_ipv6_mapped()),

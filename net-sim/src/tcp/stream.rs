@@ -129,6 +129,7 @@ impl Net {
         Ok(match &mut self.socket_mut(id)?.state {
             State::Idle | State::Listening(_) | State::Lookup(_) => None,
             State::Failed(error) => error.take(),
+            State::Udp(udp) => udp.take_error(),
             &mut State::Stream(conn, side) => self.conns[conn.index()].end_mut(side).error.take(),
         })
     }
@@ -139,8 +140,9 @@ impl Net {
     ///
     /// [`NetError::BadSocket`].
     pub fn readable_bytes(&self, id: SocketId) -> Result<usize> {
-        Ok(match self.socket(id)?.state {
-            State::Stream(conn, side) => self.conns[conn.index()].inbound(side).readable(),
+        Ok(match &self.socket(id)?.state {
+            &State::Stream(conn, side) => self.conns[conn.index()].inbound(side).readable(),
+            State::Udp(udp) => udp.readable_bytes(),
             _ => 0,
         })
     }
@@ -181,7 +183,7 @@ impl Net {
     fn readable_stream(&mut self, id: SocketId) -> Result<Option<(ConnId, Side)>> {
         let (conn_id, side) = match &mut self.socket_mut(id)?.state {
             State::Idle | State::Listening(_) => return Err(NetError::NotConnected),
-            State::Lookup(_) => return Err(NetError::NotSupported),
+            State::Lookup(_) | State::Udp(_) => return Err(NetError::NotSupported),
             State::Failed(error) => return error.take().map_or(Ok(None), Err),
             &mut State::Stream(conn, side) => (conn, side),
         };
@@ -205,7 +207,7 @@ impl Net {
     fn writable_stream(&mut self, id: SocketId) -> Result<(ConnId, Side)> {
         let (conn_id, side) = match &mut self.socket_mut(id)?.state {
             State::Idle | State::Listening(_) => return Err(NetError::BrokenPipe),
-            State::Lookup(_) => return Err(NetError::NotSupported),
+            State::Lookup(_) | State::Udp(_) => return Err(NetError::NotSupported),
             State::Failed(error) => return Err(error.take().unwrap_or(NetError::BrokenPipe)),
             &mut State::Stream(conn, side) => (conn, side),
         };

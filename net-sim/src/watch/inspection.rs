@@ -282,7 +282,7 @@ impl Net {
                 self.rewrite_sent(id, side, behind, segment.kind.payload());
             }
         }
-        self.send(now, id, side, cargo, delay, decide);
+        self.send_segment(now, id, side, cargo, delay, decide);
     }
 
     /// Bytes that one end has sent and nobody has judged.
