@@ -28,7 +28,10 @@ mod coop;
 mod error;
 mod exception;
 mod handle;
+#[cfg(feature = "hyper")]
+pub mod hyper;
 mod inspect;
+pub mod io;
 mod lifecycle;
 pub mod net;
 pub mod production;

@@ -29,8 +29,8 @@ pub use crate::task::CancelPlace;
 use crate::time::{Instant, refuse_sleep};
 use crate::{Closed, Description, ErrorContext, EventLoop, SlowCallback, TaskId, TaskInfo};
 pub use dns::{Dns, Lookup};
-pub use sockets::Sockets;
-pub use tcp::Tcp;
+pub use sockets::{Slot, Sockets};
+pub use tcp::{Tcp, TcpOption, TcpOptions};
 
 /// A task of a backend that can run.
 pub struct Runnable(pub(crate) async_task::Runnable<Head>);

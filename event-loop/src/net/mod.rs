@@ -1,22 +1,31 @@
 //! Sockets of the current loop, in tokio's shapes.
 
 mod address;
-mod listener;
+#[macro_use]
+mod methods;
+mod readiness;
 mod resolve;
-mod stream;
 pub mod tcp;
 mod world;
 
 use address::Target;
 pub use address::ToSocketAddrs;
-pub use listener::TcpListener;
 pub use resolve::{lookup_host, resolve};
-pub use stream::TcpStream;
+pub use tcp::keepalive::TcpKeepalive;
+pub use tcp::listener::TcpListener;
+pub use tcp::socket::TcpSocket;
+pub use tcp::stream::TcpStream;
 
 use std::io;
 
 use crate::context::expect_current;
 use crate::{Closed, EventLoop};
+
+/// A socket, or what is left of one: tokio's own, or a world's.
+enum Repr<T, W> {
+    Tokio(T),
+    World(W),
+}
 
 /// An error of tokio's; that its runtime is gone is said in our words.
 fn in_our_words(error: io::Error) -> io::Error {
@@ -35,4 +44,14 @@ fn open_loop() -> io::Result<EventLoop> {
         return Err(io::Error::other(Closed));
     }
     Ok(ev)
+}
+
+/// Why a socket of the operating system's is of no use where a world's is wanted, or the other way
+/// round.
+fn not_in_a_world(wanted: &str) -> io::Error {
+    let text = format!(
+        "{wanted} is not possible in a world, whose sockets the operating system does not know: \
+         bind or connect one of the loop's"
+    );
+    io::Error::new(io::ErrorKind::Unsupported, text)
 }

@@ -4,6 +4,7 @@ use std::future::poll_fn;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 
+use super::readiness::Remembered;
 use super::world::WorldSocket;
 use super::{Target, ToSocketAddrs, open_loop};
 use crate::backend::Lookup;
@@ -76,10 +77,7 @@ async fn addresses_of(ev: &EventLoop, name: &str) -> io::Result<Vec<IpAddr>> {
             Lookup::Found(addresses) => addresses,
             Lookup::Asked(key) => {
                 // Owned from here on: a look-up that is given up gives its socket back.
-                let socket = WorldSocket {
-                    backend: backend.clone(),
-                    key,
-                };
+                let socket = WorldSocket::new(backend.clone(), key, Remembered::connected());
                 let answered = poll_fn(|cx| {
                     coop::poll_leaf(cx, |cx| socket.backend.poll_lookup(key, name, cx.waker()))
                 });

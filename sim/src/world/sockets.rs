@@ -2,6 +2,7 @@
 
 use std::task::Waker;
 
+use event_loop::backend::Slot;
 use net_sim::{Net, SocketId};
 use slab::Slab;
 
@@ -21,13 +22,18 @@ struct Socket {
     host: u32,
     reader: Option<Waker>,
     writer: Option<Waker>,
+    /// That of all others who wait for a change.
+    watcher: Option<Waker>,
 }
 
-/// What a task waits for at a socket.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Interest {
-    Read,
-    Write,
+impl Socket {
+    fn waker(&mut self, slot: Slot) -> &mut Option<Waker> {
+        match slot {
+            Slot::Read => &mut self.reader,
+            Slot::Write => &mut self.writer,
+            Slot::Watch => &mut self.watcher,
+        }
+    }
 }
 
 impl Sockets {
@@ -37,6 +43,7 @@ impl Sockets {
             host,
             reader: None,
             writer: None,
+            watcher: None,
         });
         if id.slot() >= self.by_slot.len() {
             self.by_slot.resize(id.slot() + 1, None);
@@ -51,11 +58,9 @@ impl Sockets {
     }
 
     /// Whether `waker` is the one to be woken when the socket's readiness changes.
-    pub(crate) fn knows(&self, index: usize, interest: Interest, waker: &Waker) -> bool {
-        let known = self.open.get(index).and_then(|socket| match interest {
-            Interest::Read => socket.reader.as_ref(),
-            Interest::Write => socket.writer.as_ref(),
-        });
+    pub(crate) fn knows(&mut self, index: usize, slot: Slot, waker: &Waker) -> bool {
+        let socket = self.open.get_mut(index);
+        let known = socket.and_then(|socket| socket.waker(slot).as_ref());
         known.is_some_and(|known| known.will_wake(waker))
     }
 
@@ -65,20 +70,17 @@ impl Sockets {
         &mut self,
         index: usize,
         id: SocketId,
-        interest: Interest,
+        slot: Slot,
         waker: Waker,
     ) -> Option<Waker> {
         let Some(socket) = self.open.get_mut(index).filter(|socket| socket.id == id) else {
             return Some(waker);
         };
-        match interest {
-            Interest::Read => socket.reader.replace(waker),
-            Interest::Write => socket.writer.replace(waker),
-        }
+        socket.waker(slot).replace(waker)
     }
 
     /// Forgets the socket; what is returned is to be dropped with the core closed.
-    pub(crate) fn remove(&mut self, index: usize) -> Option<(SocketId, [Option<Waker>; 2])> {
+    pub(crate) fn remove(&mut self, index: usize) -> Option<(SocketId, [Option<Waker>; 3])> {
         let socket = self.open.try_remove(index)?;
         self.by_slot[socket.id.slot()] = None;
         if self.open.is_empty() {
@@ -87,7 +89,7 @@ impl Sockets {
                 ..Self::default()
             };
         }
-        Some((socket.id, [socket.reader, socket.writer]))
+        Some((socket.id, [socket.reader, socket.writer, socket.watcher]))
     }
 
     /// Who waits, and for what.
@@ -106,7 +108,7 @@ impl Sockets {
     pub(crate) fn take_wakers(&mut self) -> Vec<Waker> {
         let wakers = self.open.iter_mut();
         wakers
-            .flat_map(|(_, s)| [s.reader.take(), s.writer.take()])
+            .flat_map(|(_, s)| [s.reader.take(), s.writer.take(), s.watcher.take()])
             .flatten()
             .collect()
     }
@@ -144,6 +146,9 @@ impl Sockets {
                     .take()
                     .into_iter()
                     .for_each(|w| wake(socket.host, w));
+            }
+            if let Some(watcher) = socket.watcher.take() {
+                wake(socket.host, watcher);
             }
         }
     }

@@ -4,13 +4,12 @@ use std::io;
 use std::net::IpAddr;
 use std::task::{Poll, Waker};
 
-use event_loop::backend::{Dns, Lookup, SocketKey};
+use event_loop::backend::{Dns, Lookup, Slot, SocketKey};
 
 use super::key;
 use crate::event_loop::SimLoop;
 use crate::trace::Kind;
 use crate::world::core::current_serial;
-use crate::world::sockets::Interest;
 use crate::world::waits::Wait;
 
 impl Dns for SimLoop {
@@ -39,7 +38,7 @@ impl Dns for SimLoop {
         let wait = |_| Wait::Lookup(name.into());
         let answer = self
             .world
-            .poll_socket(socket, Interest::Read, waker, wait, |core, id| {
+            .poll_socket(socket, Slot::Read, waker, wait, |core, id| {
                 core.net().finish_lookup(id)
             });
         answer.map(|answer| answer.and_then(|found| Ok(found?)))

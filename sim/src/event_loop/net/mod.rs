@@ -1,20 +1,21 @@
 //! Socket calls: net-sim's state machine with wakers on top.
 
 mod dns;
+mod readiness;
 mod tcp;
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::net::{Shutdown, SocketAddr};
 use std::task::{Poll, Waker};
 
-use event_loop::backend::{SocketKey, Sockets};
+use event_loop::backend::{Slot, SocketKey, Sockets};
+use event_loop::io::{Interest, Ready};
 use net_sim::{How, Net, NetError, SocketId};
 
 use super::SimLoop;
 use crate::trace::Kind;
 use crate::world::World;
 use crate::world::core::{Core, current_serial};
-use crate::world::sockets::Interest;
 use crate::world::waits::Wait;
 
 impl Sockets for SimLoop {
@@ -41,6 +42,35 @@ impl Sockets for SimLoop {
         self.world.ask_socket(socket, |net, id| net.peer_addr(id))
     }
 
+    fn take_error(&self, socket: SocketKey) -> io::Result<Option<io::Error>> {
+        let error = self
+            .world
+            .ask_socket(socket, |net, id| net.socket_error(id))?;
+        Ok(error.map(io::Error::from))
+    }
+
+    fn readiness(
+        &self,
+        socket: SocketKey,
+        interest: Interest,
+        wait: Option<(Slot, &Waker)>,
+    ) -> io::Result<Ready> {
+        let (id, ready) = self.world.call(|core| {
+            let id = socket_id(core, socket)?;
+            let ready = core.with_net(|net, _, _| net.readiness(id))?;
+            Ok((id, readiness::of(ready, interest)))
+        })?;
+        if let (true, Some((slot, waker))) = (ready.is_empty(), wait) {
+            self.world.wait(socket, id, slot, waker);
+            let wait = match interest.is_readable() {
+                true => Wait::Read,
+                false => Wait::Write,
+            };
+            self.note(|| wait(id.serial()));
+        }
+        Ok(ready)
+    }
+
     fn poll_read(
         &self,
         socket: SocketKey,
@@ -48,28 +78,47 @@ impl Sockets for SimLoop {
         waker: &Waker,
     ) -> Poll<io::Result<usize>> {
         self.world
-            .poll_socket(socket, Interest::Read, waker, Wait::Read, |core, id| {
-                let read = core.with_net(|net, now, decide| net.read(now, id, into, decide))?;
-                core.trace
-                    .event(core.now, Kind::Read, current_serial(), read as u64);
-                if read > 0 {
-                    core.progress();
-                }
-                Ok(read)
+            .poll_socket(socket, Slot::Read, waker, Wait::Read, |core, id| {
+                read(core, id, into)
             })
     }
 
     fn poll_write(&self, socket: SocketKey, from: &[u8], waker: &Waker) -> Poll<io::Result<usize>> {
         self.world
-            .poll_socket(socket, Interest::Write, waker, Wait::Write, |core, id| {
+            .poll_socket(socket, Slot::Write, waker, Wait::Write, |core, id| {
                 let written = core.with_net(|net, now, decide| net.write(now, id, from, decide))?;
-                core.trace
-                    .event(core.now, Kind::Write, current_serial(), written as u64);
-                if written > 0 {
-                    core.progress();
-                }
-                Ok(written)
+                Ok(wrote(core, written))
             })
+    }
+
+    fn poll_write_vectored(
+        &self,
+        socket: SocketKey,
+        from: &[IoSlice<'_>],
+        waker: &Waker,
+    ) -> Poll<io::Result<usize>> {
+        self.world
+            .poll_socket(socket, Slot::Write, waker, Wait::Write, |core, id| {
+                write_vectored(core, id, from)
+            })
+    }
+
+    fn try_read(&self, socket: SocketKey, into: &mut [u8]) -> io::Result<usize> {
+        self.world.call(|core| {
+            let id = socket_id(core, socket)?;
+            Ok(read(core, id, into)?)
+        })
+    }
+
+    fn try_write(&self, socket: SocketKey, from: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.world.call(|core| {
+            let id = socket_id(core, socket)?;
+            Ok(write_vectored(core, id, from)?)
+        })
+    }
+
+    fn try_peek(&self, socket: SocketKey, into: &mut [u8]) -> io::Result<usize> {
+        self.world.ask_socket(socket, |net, id| net.peek(id, into))
     }
 
     fn shutdown(&self, socket: SocketKey, how: Shutdown) -> io::Result<()> {
@@ -103,7 +152,7 @@ impl World {
     fn poll_socket<R>(
         &self,
         socket: SocketKey,
-        interest: Interest,
+        slot: Slot,
         waker: &Waker,
         wait: impl FnOnce(u64) -> Wait,
         f: impl FnOnce(&mut Core, SocketId) -> net_sim::Result<R>,
@@ -113,7 +162,7 @@ impl World {
             match f(core, id) {
                 Ok(value) => Ok(Ok(value)),
                 Err(NetError::WouldBlock) => {
-                    let known = core.sockets.knows(socket.0 as usize, interest, waker);
+                    let known = core.sockets.knows(socket.0 as usize, slot, waker);
                     Ok(Err((id, known)))
                 }
                 Err(error) => Err(error.into()),
@@ -123,11 +172,7 @@ impl World {
             Ok(Ok(value)) => Poll::Ready(Ok(value)),
             Ok(Err((id, known))) => {
                 if !known {
-                    // Cloned here, and the replaced one dropped here, with the core closed.
-                    let fresh = waker.clone();
-                    let index = socket.0 as usize;
-                    let left = self.enter(|core| core.sockets.wait(index, id, interest, fresh));
-                    drop(left);
+                    self.wait(socket, id, slot, waker);
                 }
                 self.note(|| wait(id.serial()));
                 Poll::Pending
@@ -136,12 +181,46 @@ impl World {
         }
     }
 
+    /// From here on `waker` is the one of this slot. It is cloned, and the replaced one dropped,
+    /// with the core closed.
+    fn wait(&self, socket: SocketKey, id: SocketId, slot: Slot, waker: &Waker) {
+        let fresh = waker.clone();
+        let index = socket.0 as usize;
+        let left = self.enter(|core| core.sockets.wait(index, id, slot, fresh));
+        drop(left);
+    }
+
     /// A call from a task: refused once the world is closed.
     fn call<R>(&self, f: impl FnOnce(&mut Core) -> io::Result<R>) -> io::Result<R> {
         let closed = || Err(io::Error::other(event_loop::Closed));
         self.enter(|core| if core.closed { closed() } else { f(core) })
             .unwrap_or_else(closed)
     }
+}
+
+fn read(core: &mut Core, id: SocketId, into: &mut [u8]) -> net_sim::Result<usize> {
+    let read = core.with_net(|net, now, decide| net.read(now, id, into, decide))?;
+    core.trace
+        .event(core.now, Kind::Read, current_serial(), read as u64);
+    if read > 0 {
+        core.progress();
+    }
+    Ok(read)
+}
+
+fn write_vectored(core: &mut Core, id: SocketId, from: &[IoSlice<'_>]) -> net_sim::Result<usize> {
+    let written = core.with_net(|net, now, decide| net.write_vectored(now, id, from, decide))?;
+    Ok(wrote(core, written))
+}
+
+/// Notes that bytes were written, and how many.
+fn wrote(core: &mut Core, written: usize) -> usize {
+    core.trace
+        .event(core.now, Kind::Write, current_serial(), written as u64);
+    if written > 0 {
+        core.progress();
+    }
+    written
 }
 
 fn key(index: usize) -> SocketKey {

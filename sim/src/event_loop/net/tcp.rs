@@ -5,50 +5,50 @@ use std::net::SocketAddr;
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
-use event_loop::backend::{SocketKey, Tcp};
-use net_sim::NetError;
+use event_loop::backend::{Slot, SocketKey, Tcp, TcpOption, TcpOptions};
+use net_sim::{Keepalive, NetError};
 
-use super::key;
+use super::{key, socket_id};
 use crate::event_loop::SimLoop;
 use crate::trace::Kind;
 use crate::world::core::current_serial;
-use crate::world::sockets::Interest;
 use crate::world::waits::Wait;
 
 impl Tcp for SimLoop {
-    fn tcp_listen(&self, addr: SocketAddr, backlog: u32) -> io::Result<SocketKey> {
+    fn tcp_socket(&self) -> io::Result<SocketKey> {
         self.world.call(|core| {
             let owner = core.net_host(self.host);
             let id = core.net().tcp_socket(owner);
-            let listening = core.with_net(|net, now, _| {
-                // As tokio's listeners do.
-                net.set_reuse_addr(id, true)?;
-                net.bind(now, id, addr)?;
-                net.listen(now, id, backlog)
-            });
-            if let Err(error) = listening {
-                let _ = core.with_net(|net, now, decide| net.close(now, id, decide));
-                return Err(error.into());
-            }
-            let port = core.net().local_addr(id).map_or(0, |addr| addr.port());
-            core.trace
-                .event(core.now, Kind::Listen, current_serial(), u64::from(port));
             Ok(key(core.sockets.insert(id, self.host)))
         })
     }
 
-    fn tcp_connect(&self, addr: SocketAddr) -> io::Result<SocketKey> {
+    fn tcp_bind(&self, socket: SocketKey, addr: SocketAddr) -> io::Result<()> {
         self.world.call(|core| {
-            let owner = core.net_host(self.host);
-            let id = core.net().tcp_socket(owner);
+            let id = socket_id(core, socket)?;
+            Ok(core.with_net(|net, now, _| net.bind(now, id, addr))?)
+        })
+    }
+
+    fn tcp_listen(&self, socket: SocketKey, backlog: u32) -> io::Result<()> {
+        self.world.call(|core| {
+            let id = socket_id(core, socket)?;
+            core.with_net(|net, now, _| net.listen(now, id, backlog))?;
+            let port = core.net().local_addr(id).map_or(0, |addr| addr.port());
+            core.trace
+                .event(core.now, Kind::Listen, current_serial(), u64::from(port));
+            Ok(())
+        })
+    }
+
+    fn tcp_connect(&self, socket: SocketKey, addr: SocketAddr) -> io::Result<()> {
+        self.world.call(|core| {
+            let id = socket_id(core, socket)?;
             core.trace
                 .event(core.now, Kind::Connect, current_serial(), id.serial());
             match core.with_net(|net, now, decide| net.connect(now, id, addr, decide)) {
-                Ok(()) | Err(NetError::InProgress) => Ok(key(core.sockets.insert(id, self.host))),
-                Err(error) => {
-                    let _ = core.with_net(|net, now, decide| net.close(now, id, decide));
-                    Err(error.into())
-                }
+                Ok(()) | Err(NetError::InProgress) => Ok(()),
+                Err(error) => Err(error.into()),
             }
         })
     }
@@ -56,7 +56,7 @@ impl Tcp for SimLoop {
     fn poll_connected(&self, socket: SocketKey, waker: &Waker) -> Poll<io::Result<()>> {
         self.world.poll_socket(
             socket,
-            Interest::Write,
+            Slot::Write,
             waker,
             Wait::Connect,
             |core, id| match core.net().finish_connect(id) {
@@ -76,7 +76,7 @@ impl Tcp for SimLoop {
         waker: &Waker,
     ) -> Poll<io::Result<(SocketKey, SocketAddr)>> {
         self.world
-            .poll_socket(socket, Interest::Read, waker, Wait::Accept, |core, id| {
+            .poll_socket(socket, Slot::Read, waker, Wait::Accept, |core, id| {
                 let (accepted, peer) =
                     core.with_net(|net, now, decide| net.accept(now, id, decide))?;
                 core.trace
@@ -85,17 +85,65 @@ impl Tcp for SimLoop {
             })
     }
 
-    fn set_nodelay(&self, socket: SocketKey, nodelay: bool) -> io::Result<()> {
-        self.world
-            .ask_socket(socket, |net, id| net.set_nodelay(id, nodelay))
+    fn tcp_options(&self, socket: SocketKey) -> io::Result<TcpOptions> {
+        self.world.ask_socket(socket, |net, id| {
+            Ok(TcpOptions {
+                nodelay: net.nodelay(id)?,
+                linger: net.linger(id)?,
+                keepalive: net.keepalive(id)?,
+                user_timeout: net.user_timeout(id)?,
+                reuse_addr: net.reuse_addr(id)?,
+                send_buffer: doubled(net.send_buffer(id)?),
+                receive_buffer: doubled(net.receive_buffer(id)?),
+                ttl: net.ttl(id)?,
+                only_v6: net.only_v6(id)?,
+            })
+        })
     }
 
-    fn nodelay(&self, socket: SocketKey) -> io::Result<bool> {
-        self.world.ask_socket(socket, |net, id| net.nodelay(id))
+    fn set_tcp_option(&self, socket: SocketKey, option: TcpOption) -> io::Result<()> {
+        self.world.ask_socket(socket, |net, id| match option {
+            TcpOption::Nodelay(on) => net.set_nodelay(id, on),
+            TcpOption::Linger(linger) => {
+                // The kernel counts whole seconds.
+                let whole = linger.map(|linger| Duration::from_secs(linger.as_secs()));
+                net.set_linger(id, whole)
+            }
+            TcpOption::Keepalive(on) => net.set_keepalive(id, on),
+            TcpOption::KeepaliveTimes(times) => {
+                net.set_keepalive(id, true)?;
+                let now = net.keepalive_times(id)?;
+                let times = Keepalive {
+                    idle: times.time().unwrap_or(now.idle),
+                    interval: times.interval().unwrap_or(now.interval),
+                    count: times.retries().unwrap_or(now.count),
+                };
+                net.set_keepalive_times(id, times)
+            }
+            TcpOption::UserTimeout(timeout) => net.set_user_timeout(id, timeout),
+            TcpOption::ReuseAddr(on) => net.set_reuse_addr(id, on),
+            TcpOption::SendBuffer(bytes) => {
+                net.set_send_buffer(id, at_least(bytes, SMALLEST_SEND_BUFFER))
+            }
+            TcpOption::ReceiveBuffer(bytes) => {
+                net.set_receive_buffer(id, at_least(bytes, SMALLEST_RECEIVE_BUFFER))
+            }
+            TcpOption::Ttl(ttl) => net.set_ttl(id, ttl),
+            TcpOption::OnlyV6(on) => net.set_only_v6(id, on),
+        })
     }
+}
 
-    fn set_linger(&self, socket: SocketKey, linger: Option<Duration>) -> io::Result<()> {
-        self.world
-            .ask_socket(socket, |net, id| net.set_linger(id, linger))
-    }
+/// Half of Linux's `SOCK_MIN_SNDBUF`, 4,608: the rest is for its bookkeeping.
+const SMALLEST_SEND_BUFFER: u32 = 2_304;
+/// Half of Linux's `SOCK_MIN_RCVBUF`, 2,304.
+const SMALLEST_RECEIVE_BUFFER: u32 = 1_152;
+
+/// What `getsockopt` says of a buffer: Linux counts its bookkeeping.
+fn doubled(bytes: usize) -> u32 {
+    u32::try_from(bytes.saturating_mul(2)).unwrap_or(u32::MAX)
+}
+
+fn at_least(bytes: u32, least: u32) -> usize {
+    bytes.max(least) as usize
 }

@@ -1,6 +1,9 @@
 //! docs/TOKIO.md against tokio and the loop: each path that is the same is used in a program that
 //! compiles and runs with both.
 
+#[macro_use]
+mod net;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,12 +17,10 @@ macro_rules! programs {
         #[allow(deprecated, reason = "two of tokio's paths have moved, and still work")]
         mod $module {
             use std::future::{pending, poll_fn, ready};
-            use std::net::SocketAddr;
             use std::pin::Pin;
             use std::sync::Arc;
             use std::task::{Context, Poll};
 
-            use tokio::io::{AsyncReadExt, AsyncWriteExt};
             use $lib::time::Duration;
 
             pub(crate) async fn all() {
@@ -32,7 +33,7 @@ macro_rules! programs {
                 semaphores().await;
                 channels().await;
                 shared().await;
-                net().await.unwrap();
+                net::all().await.unwrap();
             }
 
             async fn macros() {
@@ -308,49 +309,7 @@ macro_rules! programs {
                 assert_eq!(refused.0, 2);
             }
 
-            async fn looked_up() -> std::io::Result<()> {
-                let found = $lib::net::lookup_host("localhost:80").await?;
-                let found: Vec<SocketAddr> = found.collect();
-                assert!(!found.is_empty());
-                assert!(found.iter().all(|addr| addr.ip().is_loopback()));
-                Ok(())
-            }
-
-            async fn bound(to: impl $lib::net::ToSocketAddrs) -> std::io::Result<SocketAddr> {
-                $lib::net::TcpListener::bind(to).await?.local_addr()
-            }
-
-            async fn net() -> std::io::Result<()> {
-                looked_up().await?;
-                assert!(bound("127.0.0.1:0").await?.ip().is_loopback());
-                let listener = $lib::net::TcpListener::bind(("127.0.0.1", 0)).await?;
-                let address = listener.local_addr()?;
-                let client = $lib::spawn(async move {
-                    let mut stream = $lib::net::TcpStream::connect(address).await?;
-                    stream.set_nodelay(true)?;
-                    assert!(stream.nodelay()?);
-                    assert_eq!(stream.peer_addr()?, address);
-                    stream.write_all(b"hello").await?;
-                    stream.shutdown().await?;
-                    let mut text = String::new();
-                    stream.read_to_string(&mut text).await?;
-                    std::io::Result::Ok(text)
-                });
-                let (stream, peer) = poll_fn(|cx| listener.poll_accept(cx)).await?;
-                assert_eq!(stream.peer_addr()?, peer);
-                let (mut reader, mut writer): (
-                    $lib::net::tcp::OwnedReadHalf,
-                    $lib::net::tcp::OwnedWriteHalf,
-                ) = stream.into_split();
-                let mut text = String::new();
-                reader.read_to_string(&mut text).await?;
-                writer.write_all(text.to_uppercase().as_bytes()).await?;
-                writer.shutdown().await?;
-                let whole: Result<_, $lib::net::tcp::ReuniteError> = reader.reunite(writer);
-                drop(whole.unwrap());
-                assert_eq!(client.await.unwrap()?, "HELLO");
-                Ok(())
-            }
+            net_programs!($lib);
 
             /// A leaf of one's own, in tokio's manner.
             pub(crate) struct Leaf(pub(crate) u32);
@@ -452,7 +411,7 @@ fn root() -> PathBuf {
 
 /// The paths that the programs above use, without their crate.
 fn used() -> BTreeSet<String> {
-    let here = include_str!("tokio_paths.rs");
+    let here = [include_str!("main.rs"), include_str!("net.rs")].concat();
     let after = here.split("$lib::").skip(1);
     let of_path = |c: char| c.is_alphanumeric() || c == '_' || c == ':';
     let paths = after.map(|text| text.split(|c| !of_path(c)).next().unwrap_or_default());
@@ -463,7 +422,7 @@ fn used() -> BTreeSet<String> {
 
 #[test]
 fn every_line_says_what_is_so() {
-    let (used, here) = (used(), include_str!("tokio_paths.rs"));
+    let (used, here) = (used(), include_str!("main.rs"));
     for Row {
         tokio,
         here: ours,
