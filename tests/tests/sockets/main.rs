@@ -4,6 +4,7 @@
 //! Each file declares its cases with `cases!`: which clause each one is of, and where it runs. A
 //! case is an `async fn(Stage) -> io::Result<()>` that tells the stage what came of each call.
 
+mod addresses;
 mod cancelling;
 mod case;
 mod connecting;
@@ -19,6 +20,7 @@ use case::Case;
 /// Every case of the suite; one of a file that is missing here fails.
 fn cases() -> impl Iterator<Item = &'static Case> {
     let files = [
+        addresses::CASES,
         cancelling::CASES,
         connecting::CASES,
         ending::CASES,
