@@ -54,6 +54,8 @@ pub enum NetError {
     ProtocolNotAvailable,
     /// The host has no such interface (`ENODEV`).
     NoDevice,
+    /// The process has no descriptor left (`EMFILE`).
+    TooManyOpenFiles,
     /// No open socket or host has this id (`EBADF`).
     BadSocket,
     /// No host on the segment has that address (`EHOSTUNREACH`).
@@ -87,6 +89,7 @@ impl NetError {
             Self::FamilyNotSupported => 97,
             Self::ProtocolNotAvailable => 92,
             Self::NoDevice => 19,
+            Self::TooManyOpenFiles => 24,
             Self::BadSocket => 9,
             Self::HostUnreachable => 113,
             Self::NetworkUnreachable => 101,
@@ -117,6 +120,7 @@ impl NetError {
             Self::FamilyNotSupported => "Address family not supported by protocol",
             Self::ProtocolNotAvailable => "Protocol not available",
             Self::NoDevice => "No such device",
+            Self::TooManyOpenFiles => "Too many open files",
             Self::BadSocket => "Bad file descriptor",
             Self::HostUnreachable => "No route to host",
             Self::NetworkUnreachable => "Network is unreachable",
@@ -147,7 +151,8 @@ impl NetError {
             Self::HostUnreachable => io::ErrorKind::HostUnreachable,
             Self::NetworkUnreachable => io::ErrorKind::NetworkUnreachable,
             Self::PermissionDenied => io::ErrorKind::PermissionDenied,
-            Self::BadSocket
+            Self::TooManyOpenFiles
+            | Self::BadSocket
             | Self::IsConnected
             | Self::MessageTooLong
             | Self::DestinationRequired

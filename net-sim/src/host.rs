@@ -240,6 +240,13 @@ impl Host {
         }
     }
 
+    /// Forgets everything but its addresses.
+    pub(crate) fn forget(&mut self) {
+        self.bound.clear();
+        self.pairings.clear();
+        self.time_wait.clear();
+    }
+
     fn hold(&mut self, pairing: Pairing, reuse: bool) {
         self.pairings.insert(pairing, Held { reuse, until: None });
     }

@@ -48,6 +48,7 @@ mod host;
 mod id;
 mod link;
 mod net;
+mod power;
 mod readiness;
 mod site;
 mod socket;

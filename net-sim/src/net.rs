@@ -14,7 +14,9 @@ use crate::socket::{Socket, State};
 use crate::tcp::{Conn, ConnId, Side};
 use crate::udp::Datagrams;
 use crate::watch::Watch;
-use crate::{ConfigError, Decide, HostId, LinkConfig, NetError, Readiness, Result, SocketId};
+use crate::{
+    ConfigError, Decide, FaultId, HostId, LinkConfig, NetError, Readiness, Result, SocketId,
+};
 
 /// What a network starts with.
 #[derive(Clone, Debug)]
@@ -68,6 +70,8 @@ pub struct Net {
     pub(crate) events: Timers<Event>,
     pub(crate) dns: Dns,
     changed: VecDeque<SocketId>,
+    /// The hosts without power, and the rule that cuts each off.
+    pub(crate) off: BTreeMap<HostId, FaultId>,
     /// Observers and monitors, if there are any.
     pub(crate) watch: Option<Box<Watch>>,
 }
@@ -183,17 +187,7 @@ impl Net {
     /// If the host is of another network.
     pub fn kill_host(&mut self, now: Instant, host: HostId, decide: &mut impl Decide) {
         self.check_host(host);
-        let mut doomed: Vec<SocketId> = self
-            .sockets
-            .iter()
-            .filter(|(_, socket)| socket.host == host)
-            .map(|(slot, socket)| SocketId {
-                serial: socket.serial,
-                slot: slot as u32,
-            })
-            .collect();
-        doomed.sort_unstable();
-        for id in doomed {
+        for id in self.sockets_of(host) {
             // It cannot fail: closing one socket closes no other.
             let _ = self.close(now, id, decide);
         }

@@ -68,7 +68,7 @@ impl Area {
     }
 }
 
-fn group(hosts: impl IntoIterator<Item = HostId>) -> Group {
+pub(super) fn group(hosts: impl IntoIterator<Item = HostId>) -> Group {
     let mut hosts: Vec<_> = hosts.into_iter().collect();
     hosts.sort_unstable();
     hosts.dedup();

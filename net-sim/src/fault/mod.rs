@@ -1,6 +1,7 @@
 //! Faults that come and go: what the author of a test does to the network.
 
 mod area;
+mod gate;
 mod rules;
 mod stats;
 mod swizzle;
@@ -11,6 +12,7 @@ use std::time::Duration;
 use virtual_time::Instant;
 
 pub(crate) use self::area::Area;
+pub(crate) use self::gate::{Gate, Ruling};
 pub(crate) use self::rules::{Effect, Rule, Rules};
 pub use self::stats::FaultStats;
 pub(crate) use self::stats::Tally;
@@ -138,6 +140,7 @@ impl Fault {
             unknown.map_or(Ok(()), |&host| Err(ConfigError::UnknownHost { host }))
         };
         match &self.kind {
+            Kind::Rule(_, Effect::Gate(gate)) => known(gate.hosts()),
             Kind::Rule(areas, _) => areas.iter().try_for_each(|area| {
                 area.groups().try_for_each(known)?;
                 let itself = area.host_on_both_sides();
@@ -211,7 +214,7 @@ impl Net {
         self.links.rules().standing()
     }
 
-    fn stand(&mut self, now: Instant, rule: Rule, decide: &mut dyn Decide) -> FaultId {
+    pub(crate) fn stand(&mut self, now: Instant, rule: Rule, decide: &mut dyn Decide) -> FaultId {
         let (id, turns) = self.links.stand(rule, self.hosts.len());
         self.links_turned(now, &turns, decide);
         id

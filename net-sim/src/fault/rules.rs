@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use slab::Slab;
 
-use super::{Area, FaultId, FaultStats, Swizzle, Tally};
+use super::{Area, FaultId, FaultStats, Gate, Swizzle, Tally};
 use crate::link::Passage;
 use crate::{HostId, LinkConfig};
 
@@ -13,6 +13,8 @@ use crate::{HostId, LinkConfig};
 pub(crate) enum Effect {
     Pass(Passage),
     Degrade(LinkConfig),
+    /// No link's business: it is asked where somebody connects or accepts.
+    Gate(Gate),
 }
 
 /// A fault that stands.
@@ -35,6 +37,8 @@ pub(crate) struct Rules {
     by_source: BTreeMap<HostId, Vec<FaultId>>,
     /// Those that name the receiver alone.
     by_target: BTreeMap<HostId, Vec<FaultId>>,
+    /// Those about connecting, oldest first.
+    pub(super) gates: Vec<FaultId>,
     /// What those did that were lifted, and what links did by themselves.
     tally: Tally,
     /// By the slot of their rule.
@@ -51,6 +55,11 @@ impl Rule {
             stats: FaultStats::ASKED,
             part_of: None,
         }
+    }
+
+    /// About all that a host sends or is sent.
+    pub(crate) fn around(name: &'static str, host: HostId, effect: Effect) -> Self {
+        Self::new(name, Area::around([host]), effect)
     }
 
     pub(super) fn part_of(mut self, whole: FaultId) -> Self {
@@ -80,6 +89,9 @@ impl Rules {
         let slot = self.standing.vacant_key() as u32;
         let id = FaultId { serial, slot };
         self.for_each_list(&rule, |ids| ids.push(id));
+        if let Effect::Gate(_) = rule.effect {
+            self.gates.push(id);
+        }
         self.standing.insert(rule);
         id
     }
@@ -88,6 +100,7 @@ impl Rules {
         self.get(id)?;
         let rule = self.standing.remove(id.slot as usize);
         self.for_each_list(&rule, |ids| ids.retain(|other| *other != id));
+        self.gates.retain(|other| *other != id);
         self.tally.add(rule.name, rule.stats);
         Some(rule)
     }

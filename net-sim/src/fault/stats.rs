@@ -53,7 +53,7 @@ impl Tally {
         self.0.entry(name).or_default().note(applied);
     }
 
-    pub(super) fn add(&mut self, name: &'static str, stats: FaultStats) {
+    pub(crate) fn add(&mut self, name: &'static str, stats: FaultStats) {
         *self.0.entry(name).or_default() += stats;
     }
 

@@ -61,6 +61,7 @@ impl Trouble {
             match rules.effect(id) {
                 Effect::Pass(passage) => trouble.passage = trouble.passage.max(*passage),
                 Effect::Degrade(config) => trouble.config = Some(config.clone()),
+                Effect::Gate(_) => {}
             }
         }
         Some(Box::new(trouble))

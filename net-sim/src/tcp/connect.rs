@@ -8,6 +8,7 @@ use virtual_time::Instant;
 use super::pipe::{Cargo, Pipe};
 use super::{Conn, ConnId, End, Owner, Side, Stage};
 use crate::event::Event;
+use crate::fault::Ruling;
 use crate::link::LinkId;
 use crate::socket::{Socket, State};
 use crate::{Decide, Net, NetError, Result, SocketId};
@@ -122,7 +123,14 @@ impl Net {
         let Some(host) = acceptor.host else {
             return; // No SYN is sent to nobody.
         };
-        let Some(listener_id) = self.hosts[host.index()].listener(addr) else {
+        let among = [Ruling::Refuse, Ruling::Hang];
+        let ruling = self.links.rules_mut().gate(host, addr.port(), &among);
+        if ruling == Some(Ruling::Hang) {
+            self.schedule_retry(now, id);
+            return;
+        }
+        let listener = self.hosts[host.index()].listener(addr);
+        let Some(listener_id) = listener.filter(|_| ruling.is_none()) else {
             self.transmit(now, id, Side::Acceptor, Cargo::Rst, decide);
             return;
         };
@@ -274,7 +282,7 @@ impl Net {
     }
 
     /// The handshake's current step went nowhere: it will be tried again.
-    fn schedule_retry(&mut self, now: Instant, id: ConnId) {
+    pub(super) fn schedule_retry(&mut self, now: Instant, id: ConnId) {
         let conn = &mut self.conns[id.index()];
         let wait = FIRST_RETRY.saturating_mul(1 << conn.retries.min(16));
         let at = (conn.tried_at + wait.min(LAST_RETRY)).max(now);

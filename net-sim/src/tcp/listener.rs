@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use virtual_time::Instant;
 
 use super::{ConnId, Owner, Side};
+use crate::fault::Ruling;
 use crate::socket::{Socket, State};
 use crate::{Decide, Net, NetError, Result, SocketId};
 
@@ -78,6 +79,7 @@ impl Net {
     /// # Errors
     ///
     /// [`NetError::WouldBlock`], [`NetError::InvalidInput`] if the socket does not listen,
+    /// [`NetError::TooManyOpenFiles`] if a [fault](crate::Fault::no_descriptors) says so,
     /// [`NetError::BadSocket`].
     pub fn accept(
         &mut self,
@@ -86,6 +88,7 @@ impl Net {
         decide: &mut impl Decide,
     ) -> Result<(SocketId, SocketAddr)> {
         self.observe(now);
+        self.check_descriptors(id)?;
         // Nothing to decide yet: Linux hands out connections in the order they came.
         let _ = decide;
         let socket = self.socket_mut(id)?;
@@ -112,5 +115,25 @@ impl Net {
         end.told_connected = true;
         let peer = self.conns[conn.index()].end(Side::Opener).addr;
         Ok((accepted, super::socket::spoken(peer, speaks_v6)))
+    }
+
+    /// Whether a fault leaves the process a descriptor for the connection that waits, if one
+    /// does. Linux looks for a descriptor first, whether or not one waits; but no loop asks it
+    /// before the listener is readable.
+    fn check_descriptors(&mut self, id: SocketId) -> Result<()> {
+        if !self.links.rules().have_gates() {
+            return Ok(());
+        }
+        let socket = self.socket(id)?;
+        let State::Listening(listener) = &socket.state else {
+            return Ok(());
+        };
+        let waits = listener.has_pending();
+        let (host, port) = (socket.host, socket.bound.map_or(0, |addr| addr.port()));
+        let rules = self.links.rules_mut();
+        if waits && rules.gate(host, port, &[Ruling::NoDescriptors]).is_some() {
+            return Err(NetError::TooManyOpenFiles);
+        }
+        Ok(())
     }
 }

@@ -14,9 +14,11 @@ mod options;
 mod outage;
 mod pipe;
 mod queue;
+mod reset;
 mod segment;
 mod socket;
 mod stream;
+mod vanish;
 mod watched;
 
 use std::net::SocketAddr;
@@ -108,6 +110,8 @@ struct End {
     told_connected: bool,
     /// Whether this end's host has noted the pairing.
     paired: bool,
+    /// Its host lost its power, and will not know it when it is back.
+    gone: bool,
 }
 
 impl End {
@@ -124,6 +128,7 @@ impl End {
             closed_first: false,
             told_connected: false,
             paired: false,
+            gone: false,
         }
     }
 }

@@ -49,7 +49,10 @@ impl Net {
     fn reopen(&mut self, now: Instant, id: ConnId, side: Side, decide: &mut dyn Decide) {
         let conn = &mut self.conns[id.index()];
         conn.end_mut(side).out.go_on(now);
+        let gone = conn.end(side).gone;
         self.schedule_arrival(now, id, side);
-        self.send_ack(now, id, side, decide);
+        if !gone {
+            self.send_ack(now, id, side, decide);
+        }
     }
 }

@@ -261,8 +261,8 @@ impl Net {
         if end.reset {
             return;
         }
-        if end.owner == Owner::Closed && !end.out.is_shut() {
-            // The acceptor never came to be: the listener had no room for it.
+        if end.owner == Owner::Closed && (end.gone || !end.out.is_shut()) {
+            // The acceptor never came to be, for the listener had no room for it; or it is gone.
             self.cut(now, id, to, decide);
             return;
         }
@@ -278,7 +278,7 @@ impl Net {
         self.tell(owner);
     }
 
-    fn on_rst(&mut self, now: Instant, id: ConnId, to: Side) {
+    pub(super) fn on_rst(&mut self, now: Instant, id: ConnId, to: Side) {
         let conn = &mut self.conns[id.index()];
         if conn.is_opening() {
             self.fail_connect(now, id, NetError::ConnectionRefused);
