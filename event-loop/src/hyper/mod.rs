@@ -30,9 +30,11 @@
 //!     event_loop::spawn(connection).detach();
 //!     let request = Request::get("http://service/").body(String::new()).unwrap();
 //!     let response = sender.send_request(request).await.map_err(std::io::Error::other)?;
-//!     drop(sender);
+//!     let status = response.status();
+//!     // Without these the connection ends.
+//!     drop((sender, response));
 //!     server.await.unwrap()?;
-//!     std::io::Result::Ok(response.status())
+//!     std::io::Result::Ok(status)
 //! }).unwrap().unwrap();
 //! assert_eq!(status, 200);
 //! # ev.close().unwrap();

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
+use event_loop::hyper::{LoopExecutor, LoopTimer};
 use event_loop::net::TcpStream;
 use futures::future::{FutureExt, join_all};
 use http_body_util::{BodyExt, Full};
@@ -12,9 +13,7 @@ use hyper::body::Incoming;
 use hyper::client::conn::{http1, http2};
 use hyper::header::HOST;
 use hyper::{Request, Response, StatusCode};
-use hyper_util::rt::TokioIo;
 
-use crate::runtime::{LoopExecutor, LoopTimer};
 use crate::server::HEAD_TIMEOUT;
 use crate::{Protocol, Transform};
 
@@ -156,18 +155,20 @@ async fn open_senders(address: SocketAddr, protocol: Protocol) -> Result<Vec<Sen
     match protocol {
         Protocol::Http1 => {
             for _ in 0..LANES {
-                let io = TokioIo::new(TcpStream::connect(address).await?);
-                let (sender, connection) = http1::handshake(io).await?;
+                let stream = TcpStream::connect(address).await?;
+                let (sender, connection) = http1::handshake(stream).await?;
                 // How a connection ends, its requests tell.
                 event_loop::spawn(connection.map(drop)).detach();
                 senders.push(Sender::Http1(sender));
             }
         }
         Protocol::Http2 => {
-            let io = TokioIo::new(TcpStream::connect(address).await?);
+            let stream = TcpStream::connect(address).await?;
             let mut builder = http2::Builder::new(LoopExecutor);
-            builder.timer(LoopTimer).keep_alive_interval(HEAD_TIMEOUT);
-            let (sender, connection) = builder.handshake(io).await?;
+            builder
+                .timer(LoopTimer::new())
+                .keep_alive_interval(HEAD_TIMEOUT);
+            let (sender, connection) = builder.handshake(stream).await?;
             event_loop::spawn(connection.map(drop)).detach();
             senders.resize_with(LANES, || Sender::Http2(sender.clone()));
         }

@@ -8,7 +8,6 @@ use std::time::Duration;
 use event_loop::net::TcpStream;
 use event_loop::time::Sleep;
 use hyper::rt::{Read, ReadBuf, ReadBufCursor, Write};
-use hyper_util::rt::TokioIo;
 
 /// How long a peer may take to end its side.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -19,16 +18,13 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// by then (over HTTP/2 it grants windows all the time) is answered with a reset, which takes with
 /// it what the kernel had not sent yet: RFC 1122, section 4.2.2.13; nginx's `lingering_close`.
 pub(crate) struct Lingering {
-    stream: TokioIo<TcpStream>,
+    stream: TcpStream,
     shut: Option<Sleep>,
 }
 
 impl Lingering {
     pub(crate) fn new(stream: TcpStream) -> Self {
-        Self {
-            stream: TokioIo::new(stream),
-            shut: None,
-        }
+        Self { stream, shut: None }
     }
 }
 
@@ -38,7 +34,7 @@ impl Read for Lingering {
         cx: &mut Context<'_>,
         into: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, into)
+        Read::poll_read(Pin::new(&mut self.stream), cx, into)
     }
 }
 
@@ -48,17 +44,17 @@ impl Write for Lingering {
         cx: &mut Context<'_>,
         from: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, from)
+        Write::poll_write(Pin::new(&mut self.stream), cx, from)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+        Write::poll_flush(Pin::new(&mut self.stream), cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
         if this.shut.is_none() {
-            match ready!(Pin::new(&mut this.stream).poll_shutdown(cx)) {
+            match ready!(Write::poll_shutdown(Pin::new(&mut this.stream), cx)) {
                 // The peer has ended, and then reset what it could not read any more.
                 Err(error) if error.kind() == io::ErrorKind::NotConnected => {
                     return Poll::Ready(Ok(()));
@@ -72,7 +68,11 @@ impl Write for Lingering {
         let mut scratch = [0; 1024];
         while Pin::new(&mut *patience).poll(cx).is_pending() {
             let mut unheard = ReadBuf::new(&mut scratch);
-            let read = ready!(Pin::new(&mut this.stream).poll_read(cx, unheard.unfilled()));
+            let read = ready!(Read::poll_read(
+                Pin::new(&mut this.stream),
+                cx,
+                unheard.unfilled()
+            ));
             if read.is_err() || unheard.filled().is_empty() {
                 break;
             }

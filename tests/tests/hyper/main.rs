@@ -3,7 +3,6 @@
 
 mod client;
 mod lingering;
-mod runtime;
 mod server;
 
 use std::future::Future;

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use event_loop::TaskHandle;
+use event_loop::hyper::{LoopExecutor, LoopTimer};
 use event_loop::net::{TcpListener, TcpStream};
 use futures::future::{Either, join_all, select};
 use http_body_util::combinators::BoxBody;
@@ -17,11 +18,9 @@ use hyper::rt::{Read, Write};
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
-use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::GracefulConnection;
 
 use crate::lingering::Lingering;
-use crate::runtime::{LoopExecutor, LoopTimer};
 use crate::{Close, Protocol, Transform};
 
 /// How long a connection may take to send a request's head.
@@ -61,7 +60,7 @@ async fn serve_connection(
     begun: Arc<AtomicUsize>,
 ) {
     let ended = match close {
-        Close::AtOnce => serve_requests(TokioIo::new(stream), protocol, begun).await,
+        Close::AtOnce => serve_requests(stream, protocol, begun).await,
         Close::Lingering => serve_requests(Lingering::new(stream), protocol, begun).await,
     };
     if let Err(error) = ended {
@@ -101,12 +100,16 @@ where
     match protocol {
         Protocol::Http1 => {
             let mut builder = http1::Builder::new();
-            builder.timer(LoopTimer).header_read_timeout(HEAD_TIMEOUT);
+            builder
+                .timer(LoopTimer::new())
+                .header_read_timeout(HEAD_TIMEOUT);
             drain_when_asked(builder.serve_connection(io, service)).await
         }
         Protocol::Http2 => {
             let mut builder = http2::Builder::new(LoopExecutor);
-            builder.timer(LoopTimer).keep_alive_interval(HEAD_TIMEOUT);
+            builder
+                .timer(LoopTimer::new())
+                .keep_alive_interval(HEAD_TIMEOUT);
             drain_when_asked(builder.serve_connection(io, service)).await
         }
     }

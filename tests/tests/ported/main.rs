@@ -41,7 +41,6 @@ macro_rules! behaviours {
 
 mod broker;
 mod first_test;
-mod hyper_timer;
 mod my_service;
 mod porting;
 mod router;

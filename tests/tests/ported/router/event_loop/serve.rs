@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::hyper_timer::LoopTimer as TokioTimer;
+use event_loop::hyper::LoopTimer as TokioTimer;
 use event_loop::net::{TcpListener, TcpStream};
 use event_loop::sync::{Semaphore, watch};
 use event_loop::task::{JoinError, JoinSet};
