@@ -11,6 +11,8 @@ pub(crate) enum Event {
     Arrival(ConnId, Side),
     /// The first acknowledgement under way reaches this side, which waits for it.
     Acknowledgement(ConnId, Side),
+    /// The retransmission timer of this side.
+    Retransmission(ConnId, Side),
     /// The handshake is tried again, or given up.
     Handshake(ConnId),
     /// The first datagrams under way on this link reach its end.

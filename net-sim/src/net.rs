@@ -151,6 +151,9 @@ impl Net {
                 Event::Acknowledgement(conn, side) => {
                     self.acknowledgement(at, conn, side, decide);
                 }
+                Event::Retransmission(conn, side) => {
+                    self.retransmission(at, conn, side, decide);
+                }
                 Event::Handshake(conn) => self.handshake_retry(at, conn, decide),
                 Event::Datagrams(link) => self.datagrams_arrive(at, link, decide),
                 Event::Answer(query) => self.answer(query),

@@ -8,9 +8,6 @@ use super::flaws::{FULL_QUEUE, Flip};
 use super::{LinkId, Links, Passage};
 use crate::{Decide, LinkConfig};
 
-/// Linux's `TCP_RTO_MIN`: how soon a lost segment is sent again at the earliest.
-const LEAST_RETRANSMISSION: Duration = Duration::from_millis(200);
-
 /// What becomes of a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fate {
@@ -66,7 +63,7 @@ impl Links {
         let mut at = left + config.latency.draw(decide);
         if let Some(flaws) = &config.flaws {
             if flaws.loses(self.rules.tally(), decide) {
-                at += LEAST_RETRANSMISSION;
+                return Fate::Lost;
             }
             at += flaws.delay(self.rules.tally(), decide);
         }
@@ -133,12 +130,27 @@ impl Links {
         link.map_or(Passage::Open, super::Link::passage)
     }
 
+    /// What a segment usually takes.
+    pub(crate) fn typical(&self, link: LinkId) -> Duration {
+        let Some(link) = self.links.get(link.0 as usize) else {
+            return Duration::ZERO; // Loopback.
+        };
+        let degraded = link.trouble.as_ref().and_then(|trouble| trouble.config());
+        let config = degraded.or(link.config.as_ref());
+        config.unwrap_or(&self.default).latency.typical()
+    }
+
     /// When an acknowledgement that is sent now arrives; `None` if it does not.
     ///
-    /// These draw no choice and take no bandwidth: there is one for every segment, and what
+    /// These draw no latency and take no bandwidth: there is one for every segment, and what
     /// they can change, the moment at which a full buffer takes bytes again, already follows
-    /// from the segments' draws.
-    pub(crate) fn acknowledge(&mut self, link: LinkId, now: Instant) -> Option<Instant> {
+    /// from the segments' draws. They may be lost, where segments are.
+    pub(crate) fn acknowledge(
+        &mut self,
+        link: LinkId,
+        now: Instant,
+        decide: &mut dyn Decide,
+    ) -> Option<Instant> {
         if link == LinkId::LOOPBACK {
             return Some(now);
         }
@@ -149,6 +161,11 @@ impl Links {
                 return None;
             }
             config = trouble.config().unwrap_or(config);
+        }
+        if let Some(flaws) = &config.flaws
+            && flaws.loses(self.rules.tally(), decide)
+        {
+            return None;
         }
         Some(now + config.latency.typical())
     }

@@ -27,6 +27,7 @@ pub(crate) enum Passage {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Turn {
     pub(crate) link: LinkId,
+    pub(crate) was: Passage,
     pub(crate) to: Passage,
 }
 
@@ -108,7 +109,7 @@ impl Links {
             link.trouble = Trouble::of(rules, &self.rules);
             let to = link.passage();
             if to != was {
-                turns.push(Turn { link: id, to });
+                turns.push(Turn { link: id, was, to });
             }
         }
         turns

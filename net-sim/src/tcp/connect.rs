@@ -9,7 +9,7 @@ use super::pipe::{Cargo, Pipe};
 use super::{Conn, ConnId, End, Owner, Side, Stage};
 use crate::event::Event;
 use crate::fault::Ruling;
-use crate::link::LinkId;
+use crate::link::{Fate, LinkId};
 use crate::socket::{Socket, State};
 use crate::{Decide, Net, NetError, Result, SocketId};
 
@@ -110,9 +110,45 @@ impl Net {
             Stage::Opening if conn.retries > self.config.syn_retries => {
                 self.fail_connect(now, id, NetError::TimedOut);
             }
+            // The SYN is held on its way; one more would change nothing.
+            Stage::Opening if conn.end(Side::Opener).out.is_busy() => self.schedule_retry(now, id),
             Stage::Opening => self.transmit(now, id, Side::Opener, Cargo::Syn, decide),
-            Stage::HalfOpen => self.on_handshake_ack(now, id, decide),
-            Stage::Open => {}
+            Stage::HalfOpen if conn.inbound(Side::Acceptor).held => {
+                self.on_handshake_ack(now, id, decide);
+            }
+            Stage::HalfOpen if conn.inbound(Side::Acceptor).handshake_is_lost() => {
+                self.answer_again(now, id, decide);
+            }
+            Stage::HalfOpen | Stage::Open => {}
+        }
+    }
+
+    /// What the handshake's current step sent does not arrive: its timer will fire.
+    pub(super) fn try_handshake_again(&mut self, now: Instant, id: ConnId) {
+        if self.conns[id.index()].retry.is_none() {
+            self.schedule_retry(now, id);
+        }
+    }
+
+    /// The acceptor, which waits for the third part of the handshake, sends the second part
+    /// again, and the opener answers that.
+    fn answer_again(&mut self, now: Instant, id: ConnId, decide: &mut dyn Decide) {
+        let conn = &mut self.conns[id.index()];
+        let there = conn.end(Side::Opener).link;
+        let back = conn.end(Side::Acceptor).link;
+        if conn.retries > SYN_ACK_RETRIES {
+            // Silently: the opener learns of it when it sends something.
+            conn.inbound_mut(Side::Acceptor).forget_handshake();
+            if self.disown(now, id) {
+                self.schedule_arrival(now, id, Side::Opener);
+            }
+        } else if let Fate::Arrives(at) = self.links.send(back, now, 0, decide)
+            && let Fate::Arrives(at) = self.links.send(there, at, 0, decide)
+        {
+            conn.inbound_mut(Side::Acceptor).got_through(at);
+            self.schedule_arrival(now, id, Side::Opener);
+        } else {
+            self.schedule_retry(now, id);
         }
     }
 
@@ -142,6 +178,11 @@ impl Net {
             }) => (*options, listener.is_full()),
             _ => unreachable!("what a host says listens does"),
         };
+        if self.conns[id.index()].end(Side::Acceptor).paired {
+            // The opener did not get the answer.
+            self.transmit(now, id, Side::Acceptor, Cargo::SynAck, decide);
+            return;
+        }
         // Two connections cannot have the same name; the old one is about to end.
         if full || !self.host_mut(host).admit(pairing, options.reuse_addr) {
             self.schedule_retry(now, id);
@@ -159,6 +200,12 @@ impl Net {
 
     pub(super) fn on_syn_ack(&mut self, now: Instant, id: ConnId, decide: &mut dyn Decide) {
         let conn = &mut self.conns[id.index()];
+        if !conn.is_opening() {
+            return; // The answer to a SYN that was sent again.
+        }
+        if let Some(key) = conn.retry.take() {
+            self.events.cancel(key);
+        }
         conn.stage = Stage::HalfOpen;
         conn.retries = 0;
         conn.tried_at = now;
@@ -286,6 +333,9 @@ impl Net {
         let conn = &mut self.conns[id.index()];
         let wait = FIRST_RETRY.saturating_mul(1 << conn.retries.min(16));
         let at = (conn.tried_at + wait.min(LAST_RETRY)).max(now);
+        if let Some(key) = conn.retry.take() {
+            self.events.cancel(key);
+        }
         conn.retry = Some(self.events.insert(at, Event::Handshake(id)));
     }
 

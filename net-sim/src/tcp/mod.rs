@@ -15,6 +15,7 @@ mod outage;
 mod pipe;
 mod queue;
 mod reset;
+mod retransmit;
 mod segment;
 mod socket;
 mod stream;
@@ -102,6 +103,8 @@ struct End {
     error: Option<NetError>,
     /// The connection was cut: by a RST that came, or by this end.
     reset: bool,
+    /// The connection was cut, and the peer does not know: it learns when it sends something.
+    untold: bool,
     /// The owner will not read on.
     read_shut: bool,
     /// This end shut its sending side before the other's FIN arrived: it gets the TIME_WAIT.
@@ -110,8 +113,6 @@ struct End {
     told_connected: bool,
     /// Whether this end's host has noted the pairing.
     paired: bool,
-    /// Its host lost its power, and will not know it when it is back.
-    gone: bool,
 }
 
 impl End {
@@ -124,11 +125,11 @@ impl End {
             out,
             error: None,
             reset: false,
+            untold: false,
             read_shut: false,
             closed_first: false,
             told_connected: false,
             paired: false,
-            gone: false,
         }
     }
 }

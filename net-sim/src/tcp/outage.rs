@@ -3,7 +3,7 @@
 use virtual_time::Instant;
 
 use super::{ConnId, Side};
-use crate::link::{Passage, Turn};
+use crate::link::{Fate, Passage, Turn};
 use crate::{Decide, Net};
 
 impl Net {
@@ -21,38 +21,61 @@ impl Net {
                     break;
                 };
                 let link = conn.end(side).link;
-                let turn = turns.binary_search_by_key(&link, |turn| turn.link);
-                match turn.map(|found| turns[found].to) {
-                    Ok(Passage::Open) => self.reopen(now, id, side, decide),
-                    Ok(Passage::Held | Passage::Cut) => self.stop(now, id, side),
-                    Err(_) => {}
+                if let Ok(found) = turns.binary_search_by_key(&link, |turn| turn.link) {
+                    self.turned(now, id, side, turns[found], decide);
                 }
             }
         }
     }
 
-    /// What `side` sent and has not arrived waits from now on.
-    fn stop(&mut self, now: Instant, id: ConnId, side: Side) {
+    /// The way from `side` to its peer was closed or opened.
+    fn turned(
+        &mut self,
+        now: Instant,
+        id: ConnId,
+        side: Side,
+        turn: Turn,
+        decide: &mut dyn Decide,
+    ) {
+        match (turn.was, turn.to) {
+            (Passage::Held, Passage::Open) => self.release(now, id, side, decide),
+            // What was lost is sent again when its sender's timer says so.
+            (Passage::Cut, Passage::Open | Passage::Held) | (Passage::Open, Passage::Open) => {}
+            (_, Passage::Held | Passage::Cut) => self.stop(now, id, side, turn.to),
+        }
+    }
+
+    fn stop(&mut self, now: Instant, id: ConnId, side: Side, to: Passage) {
         let conn = &mut self.conns[id.index()];
         let out = &mut conn.end_mut(side).out;
-        out.stop(now);
+        out.stop(now, to);
         let arrival = out.arrival.take();
+        let control = out.take_lost_control();
         let inbound = conn.inbound_mut(side);
         inbound.lose_acks(now);
         let ack = inbound.ack.take();
         for key in [arrival, ack].into_iter().flatten() {
             self.events.cancel(key);
         }
+        for cargo in control {
+            self.not_through(now, id, side, cargo, Fate::Lost);
+        }
+        if self.conns[id.index()].end(side).out.handshake_is_lost() {
+            self.try_handshake_again(now, id);
+        }
         self.schedule_arrival(now, id, side);
+        self.expect_timeout(now, id, side);
+        self.expect_timeout(now, id, side.other());
     }
 
-    fn reopen(&mut self, now: Instant, id: ConnId, side: Side, decide: &mut dyn Decide) {
+    /// What was held arrives now, acknowledgements first.
+    fn release(&mut self, now: Instant, id: ConnId, side: Side, decide: &mut dyn Decide) {
         let conn = &mut self.conns[id.index()];
-        conn.end_mut(side).out.go_on(now);
-        let gone = conn.end(side).gone;
-        self.schedule_arrival(now, id, side);
-        if !gone {
-            self.send_ack(now, id, side, decide);
+        conn.end_mut(side).out.release(now);
+        if !conn.end(side).reset {
+            conn.inbound_mut(side).acknowledge(now, now);
         }
+        self.schedule_arrival(now, id, side);
+        self.acknowledged(now, id, side.other(), decide);
     }
 }

@@ -1,11 +1,15 @@
 //! One direction of a connection: its bytes, its windows and what is under way.
 
+mod recovery;
+
 use std::collections::VecDeque;
 use std::io::IoSlice;
 use std::ops::Range;
 
 use virtual_time::{Instant, TimerKey};
 
+use self::recovery::HELD;
+pub(super) use self::recovery::{Finding, Recovery};
 use super::queue::Queue;
 
 /// A receiver tells of a wider window once it gained this much, or half its buffer: an Ethernet
@@ -89,10 +93,9 @@ pub(super) struct Pipe {
     pub(super) held: bool,
     /// The writer was told to wait.
     pub(super) blocked: bool,
+    /// `None` as long as nothing goes wrong.
+    pub(super) recovery: Option<Box<Recovery>>,
 }
-
-/// The arrival of what does not arrive until its link lets it.
-pub(super) const HELD: Instant = Instant::END;
 
 impl Pipe {
     pub(super) fn new(send_buffer: usize, receive_buffer: usize) -> Self {
@@ -116,6 +119,7 @@ impl Pipe {
             ack: None,
             held: false,
             blocked: false,
+            recovery: None,
         }
     }
 
@@ -220,35 +224,12 @@ impl Pipe {
             return None;
         }
         let first = self.flight.first().map(|segment| segment.at);
-        first.filter(|at| *at != HELD)
+        first.filter(|at| *at < HELD)
     }
 
     pub(super) fn pop_arrived(&mut self, now: Instant) -> Option<Cargo> {
         let due = self.next_arrival()? <= now;
         due.then(|| self.flight.pop())?.map(|segment| segment.cargo)
-    }
-
-    /// What has not arrived yet waits.
-    pub(super) fn stop(&mut self, now: Instant) {
-        for segment in self.flight.iter_mut().filter(|segment| segment.at > now) {
-            segment.at = HELD;
-        }
-        self.last_arrival = self.last_arrival.min(now);
-    }
-
-    /// What waits arrives at `now`.
-    pub(super) fn go_on(&mut self, now: Instant) {
-        for segment in self.flight.iter_mut().filter(|segment| segment.at == HELD) {
-            segment.at = now;
-        }
-        self.last_arrival = self.last_arrival.max(now);
-    }
-
-    /// Acknowledgements that have not arrived never do.
-    pub(super) fn lose_acks(&mut self, now: Instant) {
-        self.take_acks(now);
-        self.acks = Queue::new();
-        self.last_ack = self.last_ack.min(now);
     }
 
     // The reader's side.
@@ -337,6 +318,7 @@ impl Pipe {
         self.forget_written((self.written - self.arrived) as usize);
         self.blocked = false;
         (self.arrival, self.ack) = (None, None);
+        self.recovery = None;
         scheduled
     }
 
@@ -351,7 +333,8 @@ impl Pipe {
     }
 
     pub(super) fn scheduled(&self) -> impl Iterator<Item = TimerKey> + use<> {
-        self.arrival.into_iter().chain(self.ack)
+        let recovery = self.recovery.as_ref().and_then(|recovery| recovery.timer());
+        self.arrival.into_iter().chain(self.ack).chain(recovery)
     }
 
     pub(super) fn set_send_buffer(&mut self, bytes: usize) {

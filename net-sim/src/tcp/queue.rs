@@ -30,6 +30,13 @@ impl<T> Queue<T> {
         }
     }
 
+    /// Puts an entry before all others.
+    pub(super) fn push_front(&mut self, entry: T) {
+        if let Some(second) = self.first.replace(entry) {
+            self.rest.push_front(second);
+        }
+    }
+
     pub(super) fn pop(&mut self) -> Option<T> {
         // What is not there need not be asked for in a cold line.
         let next = if self.rest.is_empty() {
@@ -48,8 +55,16 @@ impl<T> Queue<T> {
         }
     }
 
+    pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
+        self.first.iter().chain(&self.rest)
+    }
+
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
         self.first.iter_mut().chain(&mut self.rest)
+    }
+
+    pub(super) fn last(&self) -> Option<&T> {
+        self.rest.back().or(self.first.as_ref())
     }
 
     pub(super) const fn first(&self) -> Option<&T> {
@@ -87,6 +102,12 @@ mod tests {
                 }
             }
             assert_eq!(queue.is_empty(), expected == next);
+            assert!(queue.iter().copied().eq(expected..next));
+            assert_eq!(queue.last().copied(), (expected < next).then_some(next - 1));
+            if expected > 0 {
+                expected -= 1;
+                queue.push_front(expected);
+            }
         }
     }
 }

@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use virtual_time::Instant;
 
-use super::pipe::{Cargo, HELD};
-use super::{ConnId, Owner, Side};
+use super::{Cargo, ConnId, Owner, Side};
 use crate::event::Event;
 use crate::link::Fate;
 use crate::{Decide, Net, NetError};
@@ -72,15 +71,17 @@ impl Net {
             self.see_leaving(now, id, side, cargo);
         }
         let end = self.conns[id.index()].end_mut(side);
-        let fate = self.links.send(end.link, now, cargo.bytes(), decide);
-        let at = match fate {
+        let at = match self.links.send(end.link, now, cargo.bytes(), decide) {
             Fate::Arrives(at) => end.out.in_order(at + delay),
-            Fate::Lost | Fate::Held => HELD,
+            fate => return self.not_through(now, id, side, cargo, fate),
         };
         if at <= now && !end.out.is_busy() {
             self.deliver(now, id, side, cargo, decide);
         } else {
             end.out.push(at, cargo);
+            if end.out.recovery.is_some() {
+                self.through_after_loss(id, side, at);
+            }
             self.schedule_arrival(now, id, side);
         }
     }
@@ -89,6 +90,9 @@ impl Net {
     pub(super) fn flush(&mut self, now: Instant, id: ConnId, side: Side, decide: &mut dyn Decide) {
         while let Some(cargo) = self.conns[id.index()].end_mut(side).out.next_to_send() {
             self.transmit(now, id, side, cargo, decide);
+        }
+        if self.conns[id.index()].end(side).out.recovery.is_some() {
+            self.expect_timeout(now, id, side);
         }
     }
 
@@ -101,8 +105,8 @@ impl Net {
         decide: &mut dyn Decide,
     ) {
         let conn = &mut self.conns[id.index()];
-        let Some(at) = self.links.acknowledge(conn.end(side).link, now) else {
-            return;
+        let Some(at) = self.links.acknowledge(conn.end(side).link, now, decide) else {
+            return self.acknowledged_in_vain(now, id, side);
         };
         conn.inbound_mut(side).acknowledge(now, at);
         if self.watch.is_some() {
@@ -164,6 +168,9 @@ impl Net {
         let end = conn.end_mut(side);
         end.reset = true;
         end.out.drop_unsent();
+        if let Some(key) = end.out.drop_lost() {
+            self.events.cancel(key);
+        }
         self.drop_inbound(id, side);
         self.part(now, id, side);
         self.transmit(now, id, side, Cargo::Rst, decide);
@@ -234,6 +241,9 @@ impl Net {
         let conn = &mut self.conns[id.index()];
         let end = conn.end_mut(to);
         if end.reset {
+            if end.untold {
+                return self.refuse(now, id, to, Cargo::Data(n), decide);
+            }
             conn.inbound_mut(to).discard(n);
             return;
         }
@@ -256,13 +266,16 @@ impl Net {
 
     fn on_fin(&mut self, now: Instant, id: ConnId, to: Side, decide: &mut dyn Decide) {
         let conn = &mut self.conns[id.index()];
+        if conn.end(to).untold {
+            return self.refuse(now, id, to, Cargo::Fin, decide);
+        }
         conn.inbound_mut(to).fin_arrived();
         let end = conn.end(to);
         if end.reset {
             return;
         }
-        if end.owner == Owner::Closed && (end.gone || !end.out.is_shut()) {
-            // The acceptor never came to be, for the listener had no room for it; or it is gone.
+        if end.owner == Owner::Closed && !end.out.is_shut() {
+            // The acceptor never came to be: the listener had no room for it.
             self.cut(now, id, to, decide);
             return;
         }

@@ -32,7 +32,8 @@ impl Net {
             return;
         }
         conn.stage = Stage::Open;
-        conn.end_mut(side).gone = true;
+        let end = conn.end_mut(side);
+        (end.reset, end.untold) = (true, true);
         if let Some(retry) = conn.retry.take() {
             self.events.cancel(retry);
         }

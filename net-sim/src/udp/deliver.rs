@@ -24,7 +24,11 @@ impl Net {
         decide: &mut dyn Decide,
     ) {
         let len = parts.iter().map(|part| part.len()).sum();
-        match self.links.send(link, now, len, decide) {
+        let journey = self.links.send_datagram(link, now, len, decide);
+        let broken = journey.flipped.map(|bit| with_flipped(bit, parts));
+        let broken = broken.as_ref().map(|bytes| [IoSlice::new(bytes)]);
+        let parts = broken.as_ref().map_or(parts, |broken| broken);
+        match journey.fate {
             Fate::Arrives(at) if at <= now => self.hand_over(now, host, label, parts, decide),
             Fate::Arrives(at) => {
                 self.flight(link, host).push(at, label, parts);
@@ -36,6 +40,10 @@ impl Net {
                 flight.push_last(now, label, parts);
             }
             Fate::Lost => {}
+        }
+        if let Some(at) = journey.again {
+            self.flight(link, host).push(at, label, parts);
+            self.expect_datagrams(now, link);
         }
     }
 
@@ -154,4 +162,13 @@ impl Net {
         let kind = Kind::Unreachable;
         self.dispatch(now, link, back, Label { kind, ..label }, &[], decide);
     }
+}
+
+/// The bytes of a datagram, with one bit the other way round.
+fn with_flipped(bit: usize, parts: &[IoSlice<'_>]) -> Vec<u8> {
+    let mut bytes: Vec<u8> = parts.iter().flat_map(|part| part.iter().copied()).collect();
+    if let Some(byte) = bytes.get_mut(bit / 8) {
+        *byte ^= 1 << (bit % 8);
+    }
+    bytes
 }
