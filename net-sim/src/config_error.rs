@@ -1,5 +1,6 @@
 //! What can be wrong with a link or a fault that somebody asks for.
 
+use std::convert::Infallible;
 use std::time::Duration;
 use std::{error, fmt};
 
@@ -99,3 +100,10 @@ impl fmt::Display for ConfigError {
 }
 
 impl error::Error for ConfigError {}
+
+/// What cannot be wrong, where what could is taken as well.
+impl From<Infallible> for ConfigError {
+    fn from(never: Infallible) -> Self {
+        match never {}
+    }
+}

@@ -134,6 +134,24 @@ impl Net {
         Ok(())
     }
 
+    /// What segments from one host to another go through, faults that stand aside.
+    ///
+    /// # Panics
+    ///
+    /// If a host is of another network.
+    #[must_use]
+    pub fn link(&self, from: HostId, to: HostId) -> &LinkConfig {
+        self.check_host(from);
+        self.check_host(to);
+        self.links.config(from, to)
+    }
+
+    /// What segments go through between hosts that have no link of their own.
+    #[must_use]
+    pub const fn default_link(&self) -> &LinkConfig {
+        self.links.default_config()
+    }
+
     /// Sets what segments go through between hosts that have no link of their own.
     pub fn set_default_link(&mut self, config: LinkConfig) {
         self.links.set_default(config);

@@ -179,10 +179,32 @@ impl Config {
         self.granularity.max(own)
     }
 
-    /// How long a segment is under way between two hosts, unless
-    /// [`Sim::link`](crate::Sim::link) says more of them.
+    /// How long a segment is under way between two hosts, unless [`net::link`](crate::net::link)
+    /// says more of them.
+    ///
+    /// # Panics
+    /// If the range is empty.
     pub fn latency(mut self, range: std::ops::RangeInclusive<Duration>) -> Self {
-        self.link = LinkConfig::new(Latency::uniform(range));
+        self.link.latency = Latency::uniform(range);
+        self
+    }
+
+    /// What the link between two hosts is like, unless [`net::link`](crate::net::link) says more
+    /// of them.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use sim::Config;
+    /// use sim::net::{Latency, LinkConfig, Probability};
+    ///
+    /// let radio = LinkConfig::new(Latency::exponential(Duration::from_millis(5)))
+    ///     .with_loss(Probability::ratio(1, 50)?);
+    /// let config = Config::new().link(radio);
+    /// # let _ = config;
+    /// # Ok::<(), sim::net::ConfigError>(())
+    /// ```
+    pub fn link(mut self, link: LinkConfig) -> Self {
+        self.link = link;
         self
     }
 }

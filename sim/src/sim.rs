@@ -225,7 +225,7 @@ pub struct Host {
     pub(crate) world: Arc<World>,
     pub(crate) index: u32,
     name: Arc<str>,
-    addresses: Addresses,
+    pub(crate) addresses: Addresses,
 }
 
 impl Host {

@@ -101,6 +101,15 @@ impl Dns {
         Name::parse(name).is_ok_and(|name| self.entries.remove(&name).is_some())
     }
 
+    /// Whether a name can be looked up at all.
+    ///
+    /// # Errors
+    ///
+    /// [`DnsError::BadName`].
+    pub fn check(name: &str) -> Result<(), DnsError> {
+        Name::parse(name).map(drop)
+    }
+
     /// Lets look-ups of a name fail, or with `None` find its addresses again.
     ///
     /// # Errors

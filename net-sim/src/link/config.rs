@@ -57,7 +57,7 @@ impl LinkConfig {
     #[must_use]
     pub fn with_jitter(mut self, most: Duration) -> Self {
         self.flaws().jitter = most;
-        self
+        self.without_idle_flaws()
     }
 
     /// The same where some segments and datagrams never arrive. Of a stream's segment that
@@ -76,7 +76,7 @@ impl LinkConfig {
     #[must_use]
     pub fn with_loss(mut self, probability: Probability) -> Self {
         self.flaws().loss = probability;
-        self
+        self.without_idle_flaws()
     }
 
     /// The same where some datagrams arrive twice, the second with a latency of its own. Of a
@@ -84,7 +84,7 @@ impl LinkConfig {
     #[must_use]
     pub fn with_duplication(mut self, probability: Probability) -> Self {
         self.flaws().duplication = probability;
-        self
+        self.without_idle_flaws()
     }
 
     /// The same where some arrive so much later, so that others overtake them: datagrams for
@@ -94,7 +94,7 @@ impl LinkConfig {
         let flaws = self.flaws();
         flaws.reordering = probability;
         flaws.reordered_by = by;
-        self
+        self.without_idle_flaws()
     }
 
     /// The same where a bit flips in some datagrams.
@@ -103,7 +103,7 @@ impl LinkConfig {
         let flaws = self.flaws();
         flaws.corruption = probability;
         flaws.corrupted = then;
-        self
+        self.without_idle_flaws()
     }
 
     /// The same where no IP packet is longer than this. A longer datagram goes in pieces, each
@@ -148,6 +148,14 @@ impl LinkConfig {
     /// one header unless there is an MTU.
     pub(super) fn weight(&self, bytes: usize) -> usize {
         bytes + HEADER * self.packets(bytes)
+    }
+
+    /// A link whose flaws are all named and never happen is one that has none.
+    fn without_idle_flaws(mut self) -> Self {
+        if self.flaws.as_ref().is_some_and(|flaws| flaws.are_idle()) {
+            self.flaws = None;
+        }
+        self
     }
 
     fn flaws(&mut self) -> &mut Flaws {

@@ -46,6 +46,18 @@ pub(super) const CORRUPTION: &str = "corruption";
 pub(super) const FULL_QUEUE: &str = "full queue";
 
 impl Flaws {
+    /// Whether nothing of it ever happens.
+    pub(super) fn are_idle(&self) -> bool {
+        let chances = [
+            self.loss,
+            self.duplication,
+            self.reordering,
+            self.corruption,
+        ];
+        let happen = chances.iter().any(|chance| !chance.is_never());
+        !happen && self.jitter.is_zero() && self.mtu.is_none() && self.queue.is_none()
+    }
+
     /// Notes that somebody asked for these.
     pub(super) fn ask(&self, tally: &mut Tally) {
         let asked = [

@@ -219,6 +219,22 @@ impl Latency {
     }
 }
 
+/// Always this time.
+impl From<Duration> for Latency {
+    fn from(time: Duration) -> Self {
+        Self::constant(time)
+    }
+}
+
+/// [`Latency::try_uniform`].
+impl TryFrom<RangeInclusive<Duration>> for Latency {
+    type Error = ConfigError;
+
+    fn try_from(range: RangeInclusive<Duration>) -> Result<Self, ConfigError> {
+        Self::try_uniform(range)
+    }
+}
+
 /// Whether a distribution can begin at `low` and have its 99th percentile at `high`.
 fn spread(what: &'static str, low: Duration, high: Duration) -> Result<(), ConfigError> {
     if low > high || low.is_zero() {

@@ -62,6 +62,16 @@ impl Links {
         self.default = config;
     }
 
+    pub(crate) const fn default_config(&self) -> &LinkConfig {
+        &self.default
+    }
+
+    pub(crate) fn config(&self, from: HostId, to: HostId) -> &LinkConfig {
+        let link = self.by_hosts.get(&(from, to));
+        let own = link.and_then(|link| self.links[link.0 as usize].config.as_ref());
+        own.unwrap_or(&self.default)
+    }
+
     pub(crate) fn set(&mut self, from: HostId, to: HostId, config: LinkConfig) {
         let link = self.between(from, to);
         if link != LinkId::LOOPBACK {

@@ -1,5 +1,7 @@
 //! How likely a fault is.
 
+use std::fmt;
+
 use crate::{ConfigError, Decide, Site};
 
 /// In what parts a probability is counted.
@@ -76,6 +78,13 @@ impl Probability {
             _ if n == 1 => true,
             hits => decide.choose(site, n).min(n - 1) >= n - u64::from(hits),
         }
+    }
+}
+
+/// As a number, such as `0.01`.
+impl fmt::Display for Probability {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", f64::from(self.hits) / f64::from(self.of))
     }
 }
 

@@ -3,14 +3,16 @@
 use std::fmt;
 use std::time::Duration;
 
+use net_sim::FaultStats;
 use serde::{Deserialize, Serialize};
 use virtual_time::Instant;
 
-/// What a rule that a test asked of its network did in a run: see [`Run::rules`](crate::Run::rules).
+/// What a rule that a test asked of its network did in a run, or what befell on its links by their
+/// own nature: see [`Run::rules`](crate::Run::rules).
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct RuleAccount {
-    /// What was asked for, such as `partition a | b`.
+    /// What was asked for, such as `partition a | b`, or `loss`.
     pub rule: String,
     /// The first word of it.
     pub kind: String,
@@ -22,6 +24,24 @@ pub struct RuleAccount {
     pub eligible: u64,
     /// To how many of them it did something.
     pub applied: u64,
+}
+
+impl RuleAccount {
+    pub(crate) fn new(
+        rule: String,
+        begun: Duration,
+        lifted: Option<Duration>,
+        stats: FaultStats,
+    ) -> Self {
+        Self {
+            kind: rule.split(' ').take(1).collect(),
+            rule,
+            begun,
+            lifted,
+            eligible: stats.eligible,
+            applied: stats.applied,
+        }
+    }
 }
 
 /// As in `partition a | b  1.200000000..3.400000000 s  applied to 17 of 17`.

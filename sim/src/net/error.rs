@@ -46,6 +46,10 @@ pub enum RuleError {
         /// Its name.
         host: String,
     },
+    /// A shape that no link can have; the text names what was given.
+    Link(net_sim::ConfigError),
+    /// A name that cannot be looked up.
+    Name(net_sim::DnsError),
     /// A group without hosts.
     NoHosts,
     /// A host that is on both sides.
@@ -123,6 +127,8 @@ impl fmt::Display for RuleError {
                 "host \"{host}\" is of another world, such as that of an earlier run: take it \
                  from this one, by sim.host(\"{host}\")"
             ),
+            Self::Link(error) => error.fmt(f),
+            Self::Name(error) => error.fmt(f),
             Self::NoHosts => f.write_str("a group has no host: name at least one"),
             Self::SameHost { host } => write!(
                 f,

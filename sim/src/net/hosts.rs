@@ -76,7 +76,7 @@ pub(crate) fn addresses(
     for name in named(given) {
         match name {
             Name::Address(address) => found.push(address),
-            Name::Handle(host) => found.extend(host.addresses()),
+            Name::Handle(host) => found.extend(host.addresses.of_name()),
             Name::Text(text) => match text.parse() {
                 Ok(address) => found.push(address),
                 Err(_) => found.extend(lookup(text)?),

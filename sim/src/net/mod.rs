@@ -3,6 +3,7 @@
 //! Hosts are meant by name, by handle, by address, or in groups: see [`Hosts`].
 
 mod account;
+mod dns;
 mod error;
 mod guard;
 mod hosts;
@@ -10,12 +11,17 @@ mod link;
 mod separate;
 
 pub use account::RuleAccount;
+pub use dns::{Name, dns, try_dns};
 pub use error::RuleError;
 pub use guard::Guard;
 pub use hosts::Hosts;
 pub(crate) use hosts::addresses;
-pub use link::{Link, link, try_link};
-pub use net_sim::FaultStats;
+pub(crate) use link::Way;
+pub use link::{Link, default_link, link, link_to, try_default_link, try_link, try_link_to};
+pub use net_sim::{
+    Bandwidth, ConfigError, Corruption, DnsError, DnsFailure, FaultStats, Latency, LinkConfig,
+    Probability,
+};
 pub use separate::{
     clog, hold, one_way, partition, release, repair, swizzle, try_clog, try_hold, try_one_way,
     try_partition, try_release, try_repair, try_swizzle,

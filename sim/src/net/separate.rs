@@ -235,7 +235,7 @@ fn between(shape: Shape, a: &impl Hosts, b: &impl Hosts) -> Result<Guard, RuleEr
         let text = match shape {
             Shape::OneWay => format!("one-way {one} > {other}"),
             Shape::Hold => format!("hold {one} | {other}"),
-            Shape::Partition | Shape::AtHosts => format!("partition {one} | {other}"),
+            _ => format!("partition {one} | {other}"),
         };
         Ok(core.rule_between(shape, text, a, b))
     })?;
@@ -251,7 +251,8 @@ fn at(
     let rule = open(&world, |core| {
         let hosts = meant(core, &world, hosts)?;
         let text = format!("{name} {}", listed(core, &hosts));
-        Ok(core.rule_at(text, &hosts, fault))
+        let fault = fault(core.net_hosts(&hosts));
+        Ok(core.rule_at(text, fault))
     })?;
     Ok(Guard::new(&world, rule))
 }

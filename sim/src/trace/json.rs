@@ -49,7 +49,9 @@ impl<'a> JsonLines<'a> {
                 _ => name.and_then(|name| names.hosts.get(name.host as usize)),
             };
             let rule = match event.kind {
-                Kind::Fault | Kind::Lift => names.rules.get(event.number as usize),
+                Kind::Fault | Kind::Lift | Kind::Link | Kind::Name => {
+                    names.rules.get(event.number as usize)
+                }
                 _ => None,
             };
             let line = Line {

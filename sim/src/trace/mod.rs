@@ -48,6 +48,8 @@ pub(crate) enum Kind {
     Lookup = 26,
     Fault = 27,
     Lift = 28,
+    Link = 29,
+    Name = 30,
 }
 
 impl Kind {
@@ -81,6 +83,8 @@ impl Kind {
             Self::Lookup => "lookup",
             Self::Fault => "fault",
             Self::Lift => "lift",
+            Self::Link => "link",
+            Self::Name => "name",
         }
     }
 

@@ -210,6 +210,9 @@ impl World {
                 slow_after: None,
                 driver: None,
             });
+            if core.net.is_some() {
+                core.join_hosts();
+            }
         });
         if let Some(threshold) = self.slow_callback {
             let early = ev.set_slow_callback(Some(threshold));

@@ -63,23 +63,26 @@ impl Core {
         Some(Box::new(Traffic::new(capture, names.collect())))
     }
 
-    /// The host's place in the network, joined now if nobody asked before.
+    /// The host's place in the network.
     pub(crate) fn net_host(&mut self, host: u32) -> net_sim::HostId {
         let index = host as usize;
         if let Some(known) = self.hosts[index].net {
             return known;
         }
-        // Hosts that were made before join first, so that addresses follow the order of creation
-        // and not of first use.
-        for earlier in 0..=host {
-            if self.hosts[earlier as usize].net.is_none() {
-                let addresses = self.hosts[earlier as usize].addresses.all();
-                let joined = self.net().add_host(&addresses);
-                let joined = joined.expect("each host has an address of its own");
-                self.hosts[earlier as usize].net = Some(joined);
-            }
+        self.join_hosts();
+        self.hosts[index].net.expect("joined just now")
+    }
+
+    /// Lets every host there is be part of the network, in the order of their creation. Who is one
+    /// of them sees the others, whether or not these have used it.
+    #[cold]
+    pub(super) fn join_hosts(&mut self) {
+        let joined = self.hosts.partition_point(|host| host.net.is_some());
+        for index in joined..self.hosts.len() {
+            let addresses = self.hosts[index].addresses.all();
+            let joined = self.net().add_host(&addresses);
+            self.hosts[index].net = Some(joined.expect("each host has addresses of its own"));
         }
-        self.hosts[index].net.expect("joined above")
     }
 
     /// Lets every host be found by its name; a name that no resolver would ask for names nobody.

@@ -1,16 +1,22 @@
 //! What a test does to its network: the rules that stand, and what each did.
 
-use net_sim::{Fault, FaultId, FaultStats};
+use std::collections::BTreeSet;
+
+use net_sim::{DnsFailure, Fault, FaultId, FaultStats, LinkConfig};
 use virtual_time::Instant;
 
 use super::core::{Core, current_serial};
-use crate::net::RuleAccount;
+use crate::net::{RuleAccount, Way};
 use crate::trace::Kind;
 
 /// All rules of a run, in the order in which they were asked for.
 #[derive(Debug, Default)]
 pub(crate) struct Rules {
     all: Vec<Rule>,
+    /// How much the test has said of its network: what it said last has the number before this.
+    said: u64,
+    /// What the network calls the faults that rules are made of.
+    faults: BTreeSet<&'static str>,
 }
 
 /// Something a test asked of the network.
@@ -18,6 +24,8 @@ pub(crate) struct Rules {
 pub(crate) struct Rule {
     /// What reports call it, such as `partition a | b`.
     text: String,
+    /// Its number among all that the test said.
+    number: u64,
     shape: Shape,
     begun: Instant,
     ended: Option<Instant>,
@@ -35,20 +43,55 @@ pub(crate) enum Shape {
     Hold,
     /// It stands at hosts, whomever they talk to.
     AtHosts,
+    /// It makes look-ups of a name fail.
+    Name,
+    /// It makes links what they are; the network keeps the account of what befalls on them.
+    Links,
 }
 
-/// A fault of the network, and between whom it stands.
+/// What stands of a rule.
 #[derive(Debug)]
-struct Part {
-    id: FaultId,
-    from: Vec<u32>,
-    to: Vec<u32>,
+enum Part {
+    /// A fault between two groups.
+    Between(FaultId, Vec<u32>, Vec<u32>),
+    /// Any other fault.
+    Fault(FaultId),
+    /// A name, in lower case, that fails.
+    Name(String, DnsFailure),
+    /// What links were like before.
+    Links(Vec<(Way, LinkConfig)>),
 }
 
 impl Rules {
     /// What reports call a rule.
     pub(crate) fn text(&self, rule: usize) -> String {
         self.all[rule].text.clone()
+    }
+
+    /// Somebody looks a name up.
+    pub(crate) fn note_lookup(&mut self, name: &str) {
+        if self.all.is_empty() {
+            return;
+        }
+        let name = bare(name);
+        let met = self.all.iter_mut().rfind(|rule| {
+            let fails = |part: &Part| matches!(part, Part::Name(known, _) if *known == name);
+            rule.standing.iter().any(fails)
+        });
+        if let Some(rule) = met {
+            rule.done.eligible += 1;
+            rule.done.applied += 1;
+        }
+    }
+
+    /// What a name does as the youngest rule that stands says.
+    fn failure_of(&self, name: &str) -> Option<DnsFailure> {
+        let parts = self.all.iter().flat_map(|rule| &rule.standing);
+        let failures = parts.filter_map(|part| match part {
+            Part::Name(known, failure) if known == name => Some(*failure),
+            _ => None,
+        });
+        failures.last()
     }
 }
 
@@ -61,21 +104,27 @@ impl Core {
         from: Vec<u32>,
         to: Vec<u32>,
     ) -> usize {
-        let id = self.fault_between(shape, &from, &to);
-        self.add_rule(shape, text, Part { id, from, to })
+        let part = self.part_between(shape, from, to);
+        self.add_rule(shape, text, part)
     }
 
     /// Lets a rule stand at hosts.
-    pub(crate) fn rule_at(
-        &mut self,
-        text: String,
-        hosts: &[u32],
-        fault: impl FnOnce(Vec<net_sim::HostId>) -> Fault,
-    ) -> usize {
-        let fault = fault(self.net_hosts(hosts));
+    pub(crate) fn rule_at(&mut self, text: String, fault: Fault) -> usize {
         let id = self.add_fault(fault);
-        let (from, to) = (hosts.to_vec(), Vec::new());
-        self.add_rule(Shape::AtHosts, text, Part { id, from, to })
+        self.add_rule(Shape::AtHosts, text, Part::Fault(id))
+    }
+
+    /// Lets look-ups of a name fail.
+    pub(crate) fn rule_of_name(&mut self, name: &str, failure: DnsFailure) -> usize {
+        let text = format!("dns {name} fails: {}", failure.text());
+        let rule = self.add_rule(Shape::Name, text, Part::Name(bare(name), failure));
+        self.set_failure(&bare(name));
+        rule
+    }
+
+    /// Lets links be what they are until the rule is lifted; `before` is what they are then.
+    pub(crate) fn rule_of_links(&mut self, text: String, before: Vec<(Way, LinkConfig)>) -> usize {
+        self.add_rule(Shape::Links, text, Part::Links(before))
     }
 
     /// Lifts what stands of a rule, and says what it did.
@@ -83,7 +132,15 @@ impl Core {
         let parts = std::mem::take(&mut self.rules.all[rule].standing);
         let stood = !parts.is_empty();
         for part in parts {
-            self.lift_part(rule, part.id);
+            match part {
+                Part::Between(id, ..) | Part::Fault(id) => self.lift_fault(rule, id),
+                Part::Name(name, _) => self.set_failure(&name),
+                Part::Links(before) => {
+                    for (way, config) in before {
+                        self.set_link(way, config);
+                    }
+                }
+            }
         }
         if stood {
             self.end_rule(rule);
@@ -100,19 +157,23 @@ impl Core {
                 continue;
             }
             for part in std::mem::take(&mut self.rules.all[rule].standing) {
-                let (from, to) = (&part.from, &part.to);
-                let rest = remainder(from, to, a, b);
-                if rest.len() == 1 && rest[0] == (from.clone(), to.clone()) {
+                let rest = match &part {
+                    Part::Between(_, from, to) => {
+                        Some(remainder(from, to, a, b)).filter(|rest| *rest != whole(from, to))
+                    }
+                    _ => None,
+                };
+                let (Some(rest), &Part::Between(id, ..)) = (rest, &part) else {
                     self.rules.all[rule].standing.push(part);
                     continue;
-                }
+                };
                 // What is to stay stands again before the whole is lifted: there is no moment at
                 // which it does not.
                 for (from, to) in rest {
-                    let id = self.fault_between(shape, &from, &to);
-                    self.rules.all[rule].standing.push(Part { id, from, to });
+                    let part = self.part_between(shape, from, to);
+                    self.rules.all[rule].standing.push(part);
                 }
-                self.lift_part(rule, part.id);
+                self.lift_fault(rule, id);
             }
             let rule_now = &self.rules.all[rule];
             if rule_now.standing.is_empty() && rule_now.ended.is_none() {
@@ -122,36 +183,42 @@ impl Core {
     }
 
     /// What a rule did so far.
-    pub(crate) fn rule_stats(&mut self, rule: usize) -> FaultStats {
+    pub(crate) fn rule_stats(&self, rule: usize) -> FaultStats {
         let rule = &self.rules.all[rule];
         let mut stats = rule.done;
-        if let Some(net) = &self.net {
-            for (id, _, so_far) in net.standing_faults() {
-                if rule.standing.iter().any(|part| part.id == id) {
-                    stats += so_far;
-                }
-            }
+        if let Some(net) = &self.net
+            && !rule.standing.is_empty()
+        {
+            let is_of = |id| {
+                let mut parts = rule.standing.iter();
+                parts.any(
+                    |part| matches!(part, Part::Between(of, ..) | Part::Fault(of) if *of == id),
+                )
+            };
+            let standing = net.standing_faults().into_iter();
+            standing
+                .filter(|(id, ..)| is_of(*id))
+                .for_each(|(.., so_far)| stats += so_far);
         }
         stats
     }
 
-    /// What each rule of the run did.
-    pub(crate) fn rule_accounts(&mut self) -> Vec<RuleAccount> {
-        let rules = 0..self.rules.all.len();
-        rules
-            .map(|index| {
-                let stats = self.rule_stats(index);
-                let rule = &self.rules.all[index];
-                RuleAccount {
-                    rule: rule.text.clone(),
-                    kind: rule.text.split(' ').take(1).collect(),
-                    begun: rule.begun - Instant::BEGIN,
-                    lifted: rule.ended.map(|ended| ended - Instant::BEGIN),
-                    eligible: stats.eligible,
-                    applied: stats.applied,
-                }
-            })
-            .collect()
+    /// What each rule of the run did, and then what befell on links by their own nature.
+    pub(crate) fn rule_accounts(&self) -> Vec<RuleAccount> {
+        let since = |at: Instant| at - Instant::BEGIN;
+        let rules = (0..).zip(&self.rules.all);
+        let counted = rules.filter(|(_, rule)| rule.shape != Shape::Links);
+        let of_rules = counted.map(|(index, rule)| {
+            let stats = self.rule_stats(index);
+            let (begun, lifted) = (since(rule.begun), rule.ended.map(since));
+            RuleAccount::new(rule.text.clone(), begun, lifted, stats)
+        });
+        let faults = self.net.iter().flat_map(|net| net.fault_stats());
+        let of_links = faults.filter(|(name, _)| !self.rules.faults.contains(name));
+        let of_links = of_links.map(|(name, stats)| {
+            RuleAccount::new(name.to_owned(), since(Instant::BEGIN), None, stats)
+        });
+        of_rules.chain(of_links).collect()
     }
 
     /// The hosts' places in the network.
@@ -159,54 +226,111 @@ impl Core {
         hosts.iter().map(|&host| self.net_host(host)).collect()
     }
 
-    fn add_rule(&mut self, shape: Shape, text: String, part: Part) -> usize {
-        let index = self.rules.all.len();
-        if let Some(names) = self.trace.names() {
-            names.rules.push(text.clone());
+    /// What a link is like.
+    pub(crate) fn link_of(&mut self, way: Way) -> LinkConfig {
+        match way {
+            Way::Default => self.net().default_link().clone(),
+            Way::Between(from, to) => {
+                let (from, to) = (self.net_host(from), self.net_host(to));
+                self.net().link(from, to).clone()
+            }
         }
-        self.trace
-            .event(self.now, Kind::Fault, current_serial(), index as u64);
+    }
+
+    /// Lets a link be like this.
+    pub(crate) fn set_link(&mut self, way: Way, config: LinkConfig) {
+        match way {
+            Way::Default => self.net().set_default_link(config),
+            Way::Between(from, to) => {
+                let (from, to) = (self.net_host(from), self.net_host(to));
+                let set = self.net().set_link(from, to, config);
+                set.expect("two hosts of this network, which differ");
+            }
+        }
+    }
+
+    /// The trace tells that links are different from now on.
+    pub(crate) fn note_link(&mut self, text: String) {
+        self.say(Kind::Link, &text);
+    }
+
+    /// The trace tells that a name is different from now on.
+    pub(crate) fn note_name(&mut self, text: String) {
+        self.say(Kind::Name, &text);
+    }
+
+    fn say(&mut self, kind: Kind, text: &str) -> u64 {
+        let number = self.rules.said;
+        self.rules.said += 1;
+        if let Some(names) = self.trace.names() {
+            names.rules.push(text.to_owned());
+        }
+        self.trace.event(self.now, kind, current_serial(), number);
+        number
+    }
+
+    fn add_rule(&mut self, shape: Shape, text: String, part: Part) -> usize {
+        let number = self.say(Kind::Fault, &text);
         self.rules.all.push(Rule {
             text,
+            number,
             shape,
             begun: self.now,
             ended: None,
             standing: vec![part],
             done: FaultStats::default(),
         });
-        index
+        self.rules.all.len() - 1
     }
 
     fn end_rule(&mut self, rule: usize) {
-        self.rules.all[rule].ended = Some(self.now);
+        let rule = &mut self.rules.all[rule];
+        rule.ended = Some(self.now);
         self.trace
-            .event(self.now, Kind::Lift, current_serial(), rule as u64);
+            .event(self.now, Kind::Lift, current_serial(), rule.number);
     }
 
-    fn fault_between(&mut self, shape: Shape, from: &[u32], to: &[u32]) -> FaultId {
-        let (from, to) = (self.net_hosts(from), self.net_hosts(to));
-        self.add_fault(match shape {
-            Shape::Partition => Fault::partition(from, to),
-            Shape::OneWay => Fault::one_way(from, to),
-            Shape::Hold | Shape::AtHosts => Fault::hold(from, to),
-        })
+    fn part_between(&mut self, shape: Shape, from: Vec<u32>, to: Vec<u32>) -> Part {
+        let (a, b) = (self.net_hosts(&from), self.net_hosts(&to));
+        let id = self.add_fault(match shape {
+            Shape::OneWay => Fault::one_way(a, b),
+            Shape::Hold => Fault::hold(a, b),
+            _ => Fault::partition(a, b),
+        });
+        Part::Between(id, from, to)
     }
 
     fn add_fault(&mut self, fault: Fault) -> FaultId {
+        self.rules.faults.insert(fault.name());
         let added = self.with_net(|net, now, decide| net.add_fault(now, fault, decide));
         added.expect("the hosts are of this network, and were checked")
     }
 
-    fn lift_part(&mut self, rule: usize, id: FaultId) {
+    fn lift_fault(&mut self, rule: usize, id: FaultId) {
         let lifted = self.with_net(|net, now, decide| net.lift(now, id, decide));
         self.rules.all[rule].done += lifted.unwrap_or_default();
     }
+
+    fn set_failure(&mut self, name: &str) {
+        let failure = self.rules.failure_of(name);
+        let set = self.net().dns_mut().fail(name, failure);
+        set.expect("the name was checked");
+    }
+}
+
+/// A name as resolvers compare them.
+fn bare(name: &str) -> String {
+    name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase()
+}
+
+fn whole(from: &[u32], to: &[u32]) -> Vec<(Vec<u32>, Vec<u32>)> {
+    vec![(from.to_vec(), to.to_vec())]
 }
 
 /// What is left of a rule between `from` and `to` once it does not hold between `a` and `b` any
 /// more, in either direction: groups that have none of these pairs, and all others.
 fn remainder(from: &[u32], to: &[u32], a: &[u32], b: &[u32]) -> Vec<(Vec<u32>, Vec<u32>)> {
-    let mut rest = vec![(from.to_vec(), to.to_vec())];
+    let mut rest = whole(from, to);
     for (a, b) in [(a, b), (b, a)] {
         rest = rest
             .into_iter()

@@ -2,5 +2,7 @@
 
 mod accounts;
 mod guards;
+mod links;
+mod names;
 mod separations;
 mod service;

@@ -17,6 +17,7 @@ impl Dns for SimLoop {
         self.world.call(|core| {
             core.name_hosts();
             let host = core.net_host(self.host);
+            core.rules.note_lookup(name);
             match core.with_net(|net, now, decide| net.lookup(now, host, name, decide))? {
                 net_sim::Lookup::Found(addresses) => Ok(Lookup::Found(addresses)),
                 net_sim::Lookup::Asked(id) => {
