@@ -378,6 +378,7 @@ impl Drop for LeaveTask<'_> {
 }
 
 /// The world's task that is being polled on this thread.
+#[inline]
 pub fn current_task() -> Option<TaskMeta> {
     with_context(|context| context?.world_task.get())
 }

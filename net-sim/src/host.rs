@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use virtual_time::Instant;
 
+pub(crate) use crate::pairings::Pairing;
+use crate::pairings::{Held, Pairings};
 use crate::udp::Ports;
 use crate::{NetError, Result, SocketId};
 
@@ -15,34 +17,6 @@ pub(crate) const EPHEMERAL: std::ops::RangeInclusive<u16> = 32_768..=60_999;
 /// How long the side that closed first keeps its address pair: Linux's `TCP_TIMEWAIT_LEN`.
 const TIME_WAIT: Duration = Duration::from_secs(60);
 
-/// A connection as one of its hosts knows it; ordered by port, so that a range holds all that
-/// use one port.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Pairing {
-    port: u16,
-    local: IpAddr,
-    remote: SocketAddr,
-}
-
-impl Pairing {
-    pub(crate) const fn new(local: SocketAddr, remote: SocketAddr) -> Self {
-        Self {
-            port: local.port(),
-            local: local.ip(),
-            remote,
-        }
-    }
-}
-
-/// How a connection holds its port.
-#[derive(Clone, Copy, Debug)]
-struct Held {
-    /// Whether its socket had `SO_REUSEADDR`.
-    reuse: bool,
-    /// When TIME_WAIT ends, for a connection that is gone but for its name.
-    until: Option<Instant>,
-}
-
 /// One machine of the network, with a table of ports for TCP and one for UDP.
 #[derive(Debug)]
 pub(crate) struct Host {
@@ -50,7 +24,7 @@ pub(crate) struct Host {
     next_port: u16,
     /// TCP's ports.
     bound: BTreeMap<u16, Vec<Binding>>,
-    pairings: BTreeMap<Pairing, Held>,
+    pairings: Pairings,
     /// The ends of TIME_WAIT, soonest first. They pass when somebody looks: an event would
     /// make a world that waits for nothing look alive for a minute.
     time_wait: VecDeque<(Instant, Pairing)>,
@@ -84,7 +58,7 @@ impl Host {
             addresses: addresses.to_vec(),
             next_port: *EPHEMERAL.start(),
             bound: BTreeMap::new(),
-            pairings: BTreeMap::new(),
+            pairings: Pairings::default(),
             time_wait: VecDeque::new(),
             udp: Ports::default(),
         }
@@ -204,7 +178,7 @@ impl Host {
         self.expire(now);
         let free = |host: &Self, port| {
             let addr = SocketAddr::new(local, port);
-            addr != remote && !host.pairings.contains_key(&Pairing::new(addr, remote))
+            addr != remote && host.pairings.get(&Pairing::new(addr, remote)).is_none()
         };
         let port = match bound_port {
             Some(port) => Some(port).filter(|&port| free(self, port)),
@@ -243,7 +217,7 @@ impl Host {
     /// Forgets everything but its addresses.
     pub(crate) fn forget(&mut self) {
         self.bound.clear();
-        self.pairings.clear();
+        self.pairings = Pairings::default();
         self.time_wait.clear();
     }
 
@@ -297,15 +271,9 @@ impl Host {
         {
             return true;
         }
-        let first = Pairing {
-            port,
-            local: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
-            remote: SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0),
-        };
-        self.pairings
-            .range(first..)
-            .take_while(|(pairing, _)| pairing.port == port)
-            .any(|(pairing, held)| new.takes(pairing.local) && !(held.reuse && new.reuse))
+        self.pairings.any_at(port, |local, held| {
+            new.takes(local) && !(held.reuse && new.reuse)
+        })
     }
 }
 

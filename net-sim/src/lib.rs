@@ -36,6 +36,7 @@
 //! # Ok::<(), NetError>(())
 //! ```
 
+mod agenda;
 mod capture;
 mod config_error;
 mod decide;
@@ -48,6 +49,7 @@ mod host;
 mod id;
 mod link;
 mod net;
+mod pairings;
 mod power;
 mod readiness;
 mod site;

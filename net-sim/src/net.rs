@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 
 use slab::Slab;
-use virtual_time::{Instant, Timers};
+use virtual_time::Instant;
 
+use crate::agenda::Agenda;
 use crate::dns::Dns;
 use crate::event::Event;
 use crate::host::Host;
@@ -67,7 +68,7 @@ pub struct Net {
     pub(crate) sockets_made: u64,
     pub(crate) conns: Slab<Conn>,
     pub(crate) datagrams: Datagrams,
-    pub(crate) events: Timers<Event>,
+    pub(crate) events: Agenda,
     pub(crate) dns: Dns,
     changed: VecDeque<SocketId>,
     /// The hosts without power, and the rule that cuts each off.
@@ -162,7 +163,7 @@ impl Net {
         if self.watch.is_some() {
             self.pass_unjudged(now, decide);
         }
-        while let Some((_, at, event)) = self.events.pop_due(now) {
+        while let Some((at, event)) = self.events.pop_due(now) {
             self.observe(at);
             match event {
                 Event::Arrival(conn, side) => self.arrival(at, conn, side, decide),
@@ -181,6 +182,13 @@ impl Net {
         self.observe(now);
     }
 
+    /// Whether [`pop_changed`](Self::pop_changed) may have something to tell.
+    #[inline]
+    #[must_use]
+    pub fn has_changed(&self) -> bool {
+        !self.changed.is_empty()
+    }
+
     /// The next socket that can do something it could not before, and what it can do now.
     ///
     /// As with edge-triggered epoll, every arrival makes one change, whether or not the socket
@@ -192,7 +200,10 @@ impl Net {
                 continue; // Closed meanwhile.
             };
             socket.changed = false;
-            let readiness = self.readiness(id).unwrap_or_default();
+            let readiness = match socket.state {
+                State::Stream(conn, side) => self.stream_readiness(conn, side),
+                _ => self.readiness(id).unwrap_or_default(),
+            };
             if !readiness.is_empty() {
                 return Some((id, readiness));
             }
@@ -215,6 +226,7 @@ impl Net {
     }
 
     /// When the network wants to be advanced; `None` if it waits for calls alone.
+    #[inline]
     #[must_use]
     pub fn next_event(&mut self) -> Option<Instant> {
         match self.inspection_since() {

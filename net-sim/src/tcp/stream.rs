@@ -227,7 +227,8 @@ impl Net {
 }
 
 /// How many of `fit` bytes are moved.
-fn shorten(fit: usize, site: Site, decide: &mut dyn Decide) -> usize {
+#[inline]
+fn shorten(fit: usize, site: Site, decide: &mut impl Decide) -> usize {
     if fit < 2 {
         return fit;
     }

@@ -4,7 +4,7 @@ use net_sim::{Decide, Site};
 use virtual_time::Instant;
 
 use super::choices::{Choices, Domain};
-use super::core::task_site;
+use super::core::{current_serial, task_site};
 use crate::trace::Trace;
 
 /// Draws the network's choices, and traces them.
@@ -12,17 +12,18 @@ pub(crate) struct Decider<'a> {
     pub(super) choices: &'a mut Choices,
     pub(super) trace: &'a mut Trace,
     pub(super) now: Instant,
-    pub(super) task: u64,
 }
 
 impl Decide for Decider<'_> {
+    #[inline]
     fn choose(&mut self, site: Site, n: u64) -> u64 {
+        // Whose choice it is only a kept trace says.
         let names = self.trace.names();
-        let task = self.task;
+        let task = if names.is_some() { current_serial() } else { 0 };
         let value = self
             .choices
             .choose(Domain::Network, site.label, n, || task_site(task, names));
-        self.trace.choice(self.now, self.task, site.label, value);
+        self.trace.choice(self.now, task, site.label, value);
         value
     }
 }

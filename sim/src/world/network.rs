@@ -4,7 +4,7 @@
 use net_sim::{LinkConfig, Net};
 use virtual_time::Instant;
 
-use super::core::{Core, current_serial};
+use super::core::Core;
 use super::decider::Decider;
 use crate::trace::Traffic;
 
@@ -18,20 +18,22 @@ impl Core {
             choices: &mut self.choices,
             trace: &mut self.trace,
             now: self.now,
-            task: current_serial(),
         };
         let recorded = self.recording.is_some();
         let net = self
             .net
             .get_or_insert_with(|| new_net(&self.link, recorded));
         let outcome = f(net, self.now, &mut decider);
+        let net_has_changed = net.has_changed();
         if let Some(at) = net.next_event() {
             self.expect(at);
+        }
+        if net_has_changed {
+            self.sockets.mark_dirty();
         }
         if recorded {
             self.capture();
         }
-        self.sockets.mark_dirty();
         outcome
     }
 
