@@ -40,6 +40,12 @@ pub enum NetError {
     TimedOut,
     /// The call does not fit this socket's state, or an argument makes no sense (`EINVAL`).
     InvalidInput,
+    /// No Unix socket has this path (`ENOENT`).
+    NotFound,
+    /// The name is that of a Unix socket of the other kind (`EPROTOTYPE`).
+    WrongType,
+    /// The receiver talks to somebody else (`EPERM`).
+    NotPermitted,
     /// Sockets of this kind know no such call (`EOPNOTSUPP`).
     NotSupported,
     /// The datagram is larger than any can be (`EMSGSIZE`).
@@ -48,7 +54,8 @@ pub enum NetError {
     DestinationRequired,
     /// Broadcasting was not asked for (`EACCES`).
     PermissionDenied,
-    /// The address is of a family that the socket does not speak (`EAFNOSUPPORT`).
+    /// The address is of a family that the socket does not speak, or the host has no sockets of
+    /// this family (`EAFNOSUPPORT`).
     FamilyNotSupported,
     /// Sockets of this family know no such option (`ENOPROTOOPT`).
     ProtocolNotAvailable,
@@ -82,6 +89,9 @@ impl NetError {
             Self::AddrNotAvailable => 99,
             Self::TimedOut => 110,
             Self::InvalidInput => 22,
+            Self::NotFound => 2,
+            Self::WrongType => 91,
+            Self::NotPermitted => 1,
             Self::NotSupported => 95,
             Self::MessageTooLong => 90,
             Self::DestinationRequired => 89,
@@ -113,6 +123,9 @@ impl NetError {
             Self::AddrNotAvailable => "Cannot assign requested address",
             Self::TimedOut => "Connection timed out",
             Self::InvalidInput => "Invalid argument",
+            Self::NotFound => "No such file or directory",
+            Self::WrongType => "Protocol wrong type for socket",
+            Self::NotPermitted => "Operation not permitted",
             Self::NotSupported => "Operation not supported",
             Self::MessageTooLong => "Message too long",
             Self::DestinationRequired => "Destination address required",
@@ -148,12 +161,15 @@ impl NetError {
             Self::TimedOut => io::ErrorKind::TimedOut,
             Self::InvalidInput => io::ErrorKind::InvalidInput,
             Self::NotSupported => io::ErrorKind::Unsupported,
+            Self::NotFound => io::ErrorKind::NotFound,
+            Self::NotPermitted => io::ErrorKind::PermissionDenied,
             Self::HostUnreachable => io::ErrorKind::HostUnreachable,
             Self::NetworkUnreachable => io::ErrorKind::NetworkUnreachable,
             Self::PermissionDenied => io::ErrorKind::PermissionDenied,
             Self::TooManyOpenFiles
             | Self::BadSocket
             | Self::IsConnected
+            | Self::WrongType
             | Self::MessageTooLong
             | Self::DestinationRequired
             | Self::FamilyNotSupported

@@ -56,6 +56,7 @@ mod site;
 mod socket;
 mod tcp;
 mod udp;
+mod unix;
 mod watch;
 
 pub use capture::Capture;
@@ -71,6 +72,7 @@ pub use readiness::Readiness;
 pub use site::Site;
 pub use tcp::{How, Keepalive};
 pub use udp::{Family, Received};
+pub use unix::{UnixAddr, UnixCredentials, UnixKind};
 pub use watch::{
     Inspection, Loss, MonitorId, Segment, SegmentKind, Sighted, Sighting, Treatment, Unfit,
 };

@@ -14,6 +14,7 @@ use crate::link::Links;
 use crate::socket::{Socket, State};
 use crate::tcp::{Conn, ConnId, Side};
 use crate::udp::Datagrams;
+use crate::unix::Names;
 use crate::watch::Watch;
 use crate::{
     ConfigError, Decide, FaultId, HostId, LinkConfig, NetError, Readiness, Result, SocketId,
@@ -36,6 +37,12 @@ pub struct NetConfig {
     /// The most connections a listener keeps for `accept`, whatever it asks for: Linux's
     /// `net.core.somaxconn`, 4096.
     pub max_backlog: u32,
+    /// Memory that what a Unix socket sent may take until it is read (`SO_SNDBUF`): Linux's
+    /// `net.core.wmem_default`, 212,992 bytes, bookkeeping and all.
+    pub unix_send_buffer: usize,
+    /// Datagrams that a Unix socket keeps for `receive` before senders have to wait, one more
+    /// being let in: Linux's `net.unix.max_dgram_qlen`, 10.
+    pub max_unix_datagrams: usize,
 }
 
 impl Default for NetConfig {
@@ -46,6 +53,8 @@ impl Default for NetConfig {
             datagram_buffer: 212_992,
             syn_retries: 6,
             max_backlog: 4_096,
+            unix_send_buffer: 212_992,
+            max_unix_datagrams: 10,
         }
     }
 }
@@ -70,6 +79,7 @@ pub struct Net {
     pub(crate) datagrams: Datagrams,
     pub(crate) events: Agenda,
     pub(crate) dns: Dns,
+    pub(crate) unix_names: BTreeMap<HostId, Names>,
     changed: VecDeque<SocketId>,
     /// The hosts without power, and the rule that cuts each off.
     pub(crate) off: BTreeMap<HostId, FaultId>,
@@ -220,7 +230,8 @@ impl Net {
     pub fn kill_host(&mut self, now: Instant, host: HostId, decide: &mut impl Decide) {
         self.check_host(host);
         for id in self.sockets_of(host) {
-            // It cannot fail: closing one socket closes no other.
+            // It fails where a Unix listener that was older has closed it: who waits in it is a
+            // socket as well.
             let _ = self.close(now, id, decide);
         }
     }
@@ -261,7 +272,7 @@ impl Net {
     #[must_use]
     pub fn bytes_in_flight(&self) -> usize {
         let streams = self.conns.iter().map(|(_, conn)| conn.buffered());
-        streams.sum::<usize>() + self.datagram_bytes()
+        streams.sum::<usize>() + self.datagram_bytes() + self.unix_bytes()
     }
 
     pub(crate) fn insert_socket(&mut self, mut socket: Socket) -> SocketId {
@@ -359,6 +370,7 @@ impl Net {
                 readable: listener.has_pending(),
                 ..Readiness::default()
             },
+            State::Unix(_) => return self.unix_readiness(id),
             State::Lookup(query) => Readiness {
                 readable: query.is_answered(),
                 ..Readiness::default()

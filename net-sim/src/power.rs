@@ -85,6 +85,8 @@ impl Net {
                     self.events.cancel(arrival);
                 }
             }
+            // Whoever could hear of it has no power either.
+            State::Unix(_) => drop(self.end_unix(id, false)),
             // It sends nothing when it closes.
             State::Udp(_) => drop(self.udp_close(host, id)),
             // Connections are gone already, and the ports go all together.

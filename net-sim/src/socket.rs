@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::dns::Query;
 use crate::tcp::{ConnId, KeepaliveTimes, Listener, Side};
 use crate::udp::Udp;
+use crate::unix::Unix;
 use crate::{HostId, Net, NetError, SocketId};
 
 /// One open socket.
@@ -32,6 +33,7 @@ pub(crate) enum State {
     Failed(Option<NetError>),
     Listening(Listener),
     Stream(ConnId, Side),
+    Unix(Box<Unix>),
     /// No socket to its owner, but the look-up of a name.
     Lookup(Box<Query>),
     Udp(Box<Udp>),

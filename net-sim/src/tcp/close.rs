@@ -29,7 +29,8 @@ impl How {
 
 impl Net {
     /// Ends one direction of a connection, or both; the socket stays open. A listener whose
-    /// receiving side is shut stops listening, and a connect that is not done is given up.
+    /// receiving side is shut stops listening, and a connect that is not done is given up. A Unix
+    /// socket may be shut in any state.
     ///
     /// # Errors
     ///
@@ -52,6 +53,7 @@ impl Net {
                 }
                 return Ok(());
             }
+            State::Unix(_) => return self.unix_shutdown(id, how),
             State::Lookup(_) => return Err(NetError::NotSupported),
             State::Udp(_) => return self.udp_shutdown(id, how),
             State::Stream(conn, side) => (conn, side),
@@ -95,6 +97,7 @@ impl Net {
         match socket.state {
             State::Idle | State::Failed(_) => {}
             State::Listening(_) => self.stop_listening(now, id, decide)?,
+            State::Unix(_) => self.end_unix(id, false)?,
             State::Lookup(ref query) => {
                 if let Some(arrival) = query.scheduled() {
                     self.events.cancel(arrival);

@@ -55,7 +55,7 @@ impl Net {
                 return Err(error);
             }
             State::Listening(_) => return Err(NetError::IsConnected),
-            State::Lookup(_) => return Err(NetError::NotSupported),
+            State::Unix(_) | State::Lookup(_) => return Err(NetError::NotSupported),
             &mut State::Stream(conn, side) => {
                 let conn = &mut self.conns[conn.index()];
                 if conn.is_opening() {
@@ -83,7 +83,7 @@ impl Net {
     pub fn finish_connect(&mut self, id: SocketId) -> Result<()> {
         match &mut self.socket_mut(id)?.state {
             State::Idle | State::Listening(_) => Err(NetError::NotConnected),
-            State::Lookup(_) | State::Udp(_) => Err(NetError::NotSupported),
+            State::Lookup(_) | State::Udp(_) | State::Unix(_) => Err(NetError::NotSupported),
             State::Failed(error) => Err(error.take().unwrap_or(NetError::NotConnected)),
             &mut State::Stream(conn, side) => {
                 let conn = &mut self.conns[conn.index()];

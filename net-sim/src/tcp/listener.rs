@@ -55,6 +55,7 @@ impl Net {
                 return Ok(());
             }
             State::Stream(..) => return Err(NetError::InvalidInput),
+            State::Unix(_) => return self.unix_listen(id, backlog),
             State::Lookup(_) | State::Udp(_) => return Err(NetError::NotSupported),
             State::Idle | State::Failed(_) => {}
         }

@@ -32,7 +32,12 @@ impl Net {
         if let State::Udp(_) = socket.state {
             return self.udp_bind(id, addr);
         }
-        if socket.bound.is_some() || matches!(socket.state, State::Stream(..) | State::Lookup(_)) {
+        if socket.bound.is_some()
+            || !matches!(
+                socket.state,
+                State::Idle | State::Failed(_) | State::Listening(_)
+            )
+        {
             return Err(NetError::InvalidInput);
         }
         let (host, options) = (socket.host, socket.options);
@@ -63,9 +68,11 @@ impl Net {
     pub fn local_addr(&self, id: SocketId) -> Result<SocketAddr> {
         let socket = self.socket(id)?;
         let nowhere = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
-        let addr = match &socket.state {
-            State::Udp(udp) => return Ok(udp.local_addr(socket.speaks_v6)),
-            &State::Stream(conn, side) => self.conns[conn.index()].end(side).addr,
+        let addr = match socket.state {
+            State::Stream(conn, side) => self.conns[conn.index()].end(side).addr,
+            State::Lookup(_) | State::Udp(_) | State::Unix(_) => {
+                return Err(NetError::NotSupported);
+            }
             _ => socket.bound.unwrap_or(nowhere),
         };
         Ok(spoken(addr, socket.speaks_v6))

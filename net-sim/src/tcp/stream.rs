@@ -31,9 +31,12 @@ impl Net {
         decide: &mut impl Decide,
     ) -> Result<usize> {
         self.observe(now);
-        let (conn, side) = match self.readable_stream(id)? {
-            Some(stream) => stream,
-            None => return Ok(0),
+        let (conn, side) = match self.readable_stream(id) {
+            Ok(Some(stream)) => stream,
+            Ok(None) => return Ok(0),
+            // Asked only now, so that TCP pays nothing for it.
+            Err(NetError::NotSupported) => return self.unix_read(id, buf, decide),
+            Err(error) => return Err(error),
         };
         let pipe = self.conns[conn.index()].inbound_mut(side);
         let there = pipe.readable();
@@ -56,10 +59,12 @@ impl Net {
     ///
     /// As [`read`](Self::read).
     pub fn peek(&mut self, id: SocketId, buf: &mut [u8]) -> Result<usize> {
-        Ok(match self.readable_stream(id)? {
-            Some((conn, side)) => self.conns[conn.index()].inbound(side).peek(buf),
-            None => 0,
-        })
+        match self.readable_stream(id) {
+            Ok(Some((conn, side))) => Ok(self.conns[conn.index()].inbound(side).peek(buf)),
+            Ok(None) => Ok(0),
+            Err(NetError::NotSupported) => self.unix_peek(id, buf),
+            Err(error) => Err(error),
+        }
     }
 
     /// Hands over bytes to be sent, and says how many were taken.
@@ -95,7 +100,11 @@ impl Net {
         decide: &mut impl Decide,
     ) -> Result<usize> {
         self.observe(now);
-        let (conn_id, side) = self.writable_stream(id)?;
+        let (conn_id, side) = match self.writable_stream(id) {
+            Ok(stream) => stream,
+            Err(NetError::NotSupported) => return self.unix_write(id, bufs),
+            Err(error) => return Err(error),
+        };
         let len = bufs.iter().map(|buf| buf.len()).sum();
         if len == 0 {
             return Ok(0);
@@ -130,6 +139,7 @@ impl Net {
             State::Idle | State::Listening(_) | State::Lookup(_) => None,
             State::Failed(error) => error.take(),
             State::Udp(udp) => udp.take_error(),
+            State::Unix(unix) => unix.take_error(),
             &mut State::Stream(conn, side) => self.conns[conn.index()].end_mut(side).error.take(),
         })
     }
@@ -143,6 +153,7 @@ impl Net {
         Ok(match &self.socket(id)?.state {
             &State::Stream(conn, side) => self.conns[conn.index()].inbound(side).readable(),
             State::Udp(udp) => udp.readable_bytes(),
+            State::Unix(unix) => unix.next_read(),
             _ => 0,
         })
     }
@@ -183,7 +194,9 @@ impl Net {
     fn readable_stream(&mut self, id: SocketId) -> Result<Option<(ConnId, Side)>> {
         let (conn_id, side) = match &mut self.socket_mut(id)?.state {
             State::Idle | State::Listening(_) => return Err(NetError::NotConnected),
-            State::Lookup(_) | State::Udp(_) => return Err(NetError::NotSupported),
+            State::Lookup(_) | State::Udp(_) | State::Unix(_) => {
+                return Err(NetError::NotSupported);
+            }
             State::Failed(error) => return error.take().map_or(Ok(None), Err),
             &mut State::Stream(conn, side) => (conn, side),
         };
@@ -207,7 +220,9 @@ impl Net {
     fn writable_stream(&mut self, id: SocketId) -> Result<(ConnId, Side)> {
         let (conn_id, side) = match &mut self.socket_mut(id)?.state {
             State::Idle | State::Listening(_) => return Err(NetError::BrokenPipe),
-            State::Lookup(_) | State::Udp(_) => return Err(NetError::NotSupported),
+            State::Lookup(_) | State::Udp(_) | State::Unix(_) => {
+                return Err(NetError::NotSupported);
+            }
             State::Failed(error) => return Err(error.take().unwrap_or(NetError::BrokenPipe)),
             &mut State::Stream(conn, side) => (conn, side),
         };
