@@ -79,7 +79,7 @@ impl WorldSocket {
     }
 
     pub(super) fn try_read(&self, into: &mut [u8]) -> io::Result<usize> {
-        self.reading(self.backend.try_read(self.key, into))
+        numberless(self.reading(self.backend.try_read(self.key, into)))
     }
 
     pub(super) fn try_read_vectored(&self, into: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
@@ -117,7 +117,7 @@ impl WorldSocket {
         }
         let written = self.backend.try_write(self.key, from);
         self.remembered.set_writable(!would_block(&written));
-        written
+        numberless(written)
     }
 
     pub(super) async fn peek(&self, into: &mut [u8]) -> io::Result<usize> {
@@ -242,6 +242,14 @@ impl Drop for WorldSocket {
     fn drop(&mut self) {
         self.backend.close_socket(self.key);
     }
+}
+
+/// That it would block tokio says without the operating system's number.
+fn numberless<T>(outcome: io::Result<T>) -> io::Result<T> {
+    if would_block(&outcome) {
+        return Err(io::ErrorKind::WouldBlock.into());
+    }
+    outcome
 }
 
 fn would_block<T>(outcome: &io::Result<T>) -> bool {

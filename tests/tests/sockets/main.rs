@@ -12,7 +12,11 @@ mod document;
 mod ending;
 mod flowing;
 mod loops;
+mod options;
 mod outcome;
+mod peeking;
+mod readiness;
+mod reuse;
 mod stage;
 
 use case::Case;
@@ -25,6 +29,10 @@ fn cases() -> impl Iterator<Item = &'static Case> {
         connecting::CASES,
         ending::CASES,
         flowing::CASES,
+        options::CASES,
+        peeking::CASES,
+        readiness::CASES,
+        reuse::CASES,
     ];
     files.into_iter().flatten()
 }

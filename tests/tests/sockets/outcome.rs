@@ -1,6 +1,7 @@
 //! How the outcome of a call is told: the same text for the same outcome, whoever the kernel is.
 
 use std::io;
+use std::time::Duration;
 
 use event_loop::net::{TcpListener, TcpStream};
 
@@ -30,6 +31,18 @@ impl Outcome for str {
 impl Outcome for String {
     fn shown(&self) -> String {
         self.clone()
+    }
+}
+
+impl Outcome for u32 {
+    fn shown(&self) -> String {
+        self.to_string()
+    }
+}
+
+impl Outcome for Duration {
+    fn shown(&self) -> String {
+        format!("{self:?}")
     }
 }
 

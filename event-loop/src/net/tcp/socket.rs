@@ -398,17 +398,20 @@ impl TcpSocket {
 impl World {
     /// What Linux says where an address is of another family than the socket.
     fn expect_family(&self, address: SocketAddr) -> io::Result<()> {
+        const EINVAL: i32 = 22;
         const EAFNOSUPPORT: i32 = 97;
-        match (self.v6, address.is_ipv6()) {
-            (false, true) if cfg!(target_os = "linux") => {
-                Err(io::Error::from_raw_os_error(EAFNOSUPPORT))
-            }
-            (v6, address_is_v6) if v6 != address_is_v6 => Err(io::Error::new(
-                io::ErrorKind::InvalidInput,
-                format!("the socket cannot have to do with {address}: it is of the other family"),
-            )),
-            _ => Ok(()),
+        if self.v6 == address.is_ipv6() {
+            return Ok(());
         }
+        if cfg!(target_os = "linux") {
+            // To IPv6 an address of IPv4 is first of all too short.
+            let number = if self.v6 { EINVAL } else { EAFNOSUPPORT };
+            return Err(io::Error::from_raw_os_error(number));
+        }
+        Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            format!("the socket cannot have to do with {address}: it is of the other family"),
+        ))
     }
 }
 
