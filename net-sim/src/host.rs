@@ -8,14 +8,38 @@ use virtual_time::Instant;
 
 pub(crate) use crate::pairings::Pairing;
 use crate::pairings::{Held, Pairings};
+use crate::socket::Options;
 use crate::udp::Ports;
-use crate::{NetError, Result, SocketId};
+use crate::{Decide, NetError, Result, Site, SocketId};
 
 /// Linux's default `ip_local_port_range`.
 pub(crate) const EPHEMERAL: std::ops::RangeInclusive<u16> = 32_768..=60_999;
 
 /// How long the side that closed first keeps its address pair: Linux's `TCP_TIMEWAIT_LEN`.
 const TIME_WAIT: Duration = Duration::from_secs(60);
+
+/// Which of the options a socket has that let it share its port with others that have the same.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Share {
+    /// `SO_REUSEADDR`.
+    addr: bool,
+    /// `SO_REUSEPORT`.
+    port: bool,
+}
+
+impl Share {
+    pub(crate) const fn of(options: &Options) -> Self {
+        Self {
+            addr: options.reuse_addr,
+            port: options.reuse_port,
+        }
+    }
+
+    /// Whether a new socket may come beside an old one.
+    const fn may_join(self, old: Self, old_listens: bool) -> bool {
+        (self.port && old.port) || (self.addr && old.addr && !old_listens)
+    }
+}
 
 /// One machine of the network, with a table of ports for TCP and one for UDP.
 #[derive(Debug)]
@@ -36,7 +60,7 @@ pub(crate) struct Host {
 pub(crate) struct Binding {
     pub(crate) socket: SocketId,
     pub(crate) ip: IpAddr,
-    pub(crate) reuse: bool,
+    pub(crate) share: Share,
     pub(crate) only_v6: bool,
     pub(crate) listening: bool,
 }
@@ -79,6 +103,11 @@ impl Host {
     ///
     /// [`NetError::NetworkUnreachable`] if it has none of that family.
     pub(crate) fn source_for(&self, remote: IpAddr) -> Result<IpAddr> {
+        if let IpAddr::V4(ip) = remote
+            && ip.is_loopback()
+        {
+            return Ok(IpAddr::V4(Ipv4Addr::LOCALHOST)); // Whichever of the 127.0.0.0/8 it is.
+        }
         if self.has(remote) {
             return Ok(remote);
         }
@@ -117,9 +146,10 @@ impl Host {
             .iter()
             .position(|binding| binding.socket == socket)
             .ok_or(NetError::InvalidInput)?;
-        let (ip, only_v6) = (bindings[own].ip, bindings[own].only_v6);
+        let new = bindings[own];
         let taken = |other: &Binding| {
-            other.socket != socket && other.listening && other.overlaps(ip, only_v6)
+            let overlaps = other.socket != socket && other.overlaps(new.ip, new.only_v6);
+            overlaps && other.listening && !new.share.may_join(other.share, true)
         };
         if bindings.iter().any(taken) {
             return Err(NetError::AddrInUse);
@@ -147,18 +177,38 @@ impl Host {
     }
 
     /// The socket that takes connections to this address: the one bound to it, else the
-    /// wildcard of its family, else the wildcard of both.
-    pub(crate) fn listener(&self, addr: SocketAddr) -> Option<SocketId> {
+    /// wildcard of its family, else the wildcard of both. Where several share it, one of them:
+    /// `before`, if it was chosen before, for a SYN that is sent again finds the same.
+    pub(crate) fn listener(
+        &self,
+        addr: SocketAddr,
+        before: Option<SocketId>,
+        decide: &mut dyn Decide,
+    ) -> Option<SocketId> {
         let bindings = self.bound.get(&addr.port())?;
         let rank = |binding: &&Binding| {
             let same_family = binding.ip.is_ipv4() == addr.is_ipv4();
             (binding.ip == addr.ip(), same_family)
         };
-        bindings
+        let best = bindings
             .iter()
             .filter(|binding| binding.listening && binding.takes(addr.ip()))
-            .max_by_key(rank)
-            .map(|binding| binding.socket)
+            .max_by_key(rank)?;
+        if !best.share.port {
+            return Some(best.socket);
+        }
+        let beside = |b: &&Binding| b.listening && (b.ip, b.only_v6) == (best.ip, best.only_v6);
+        let group = || bindings.iter().filter(beside).map(|binding| binding.socket);
+        if let Some(known) = group().find(|socket| Some(*socket) == before) {
+            return Some(known);
+        }
+        let members = group().count() as u64;
+        // Linux hashes the addresses with a key of its own making.
+        let chosen = match members {
+            1 => 0,
+            n => decide.choose(Site::REUSE_PORT, n).min(n - 1),
+        };
+        group().nth(chosen as usize)
     }
 
     /// Takes a free ephemeral port for a connection from `local` to `remote`, or the given one.
@@ -173,7 +223,7 @@ impl Host {
         local: IpAddr,
         bound_port: Option<u16>,
         remote: SocketAddr,
-        reuse: bool,
+        share: Share,
     ) -> Result<SocketAddr> {
         self.expire(now);
         let free = |host: &Self, port| {
@@ -187,18 +237,18 @@ impl Host {
             }
         };
         let addr = SocketAddr::new(local, port.ok_or(NetError::AddrNotAvailable)?);
-        self.hold(Pairing::new(addr, remote), reuse);
+        self.hold(Pairing::new(addr, remote), share);
         Ok(addr)
     }
 
     /// Notes a connection that came in; false if the same two addresses talk already. One in
     /// TIME_WAIT gives way, as on Linux.
-    pub(crate) fn admit(&mut self, pairing: Pairing, reuse: bool) -> bool {
+    pub(crate) fn admit(&mut self, pairing: Pairing, share: Share) -> bool {
         let talking = |held: &Held| held.until.is_none();
         if self.pairings.get(&pairing).is_some_and(talking) {
             return false;
         }
-        self.hold(pairing, reuse);
+        self.hold(pairing, share);
         true
     }
 
@@ -221,8 +271,8 @@ impl Host {
         self.time_wait.clear();
     }
 
-    fn hold(&mut self, pairing: Pairing, reuse: bool) {
-        self.pairings.insert(pairing, Held { reuse, until: None });
+    fn hold(&mut self, pairing: Pairing, share: Share) {
+        self.pairings.insert(pairing, Held { share, until: None });
     }
 
     fn expire(&mut self, now: Instant) {
@@ -258,11 +308,13 @@ impl Host {
         None
     }
 
-    /// Linux's rule: two overlapping sockets may share a port if both have `SO_REUSEADDR` and
-    /// neither listens. Connections count as sockets, those in TIME_WAIT as well.
+    /// Linux's rule: two overlapping sockets may share a port if both have `SO_REUSEPORT`, or both
+    /// have `SO_REUSEADDR` and neither listens. Connections count as sockets, those in TIME_WAIT
+    /// as well.
     fn bind_conflict(&self, port: u16, new: &Binding) -> bool {
         let conflicts = |old: &Binding| {
-            old.overlaps(new.ip, new.only_v6) && !(old.reuse && new.reuse && !old.listening)
+            let overlaps = old.overlaps(new.ip, new.only_v6);
+            overlaps && !new.share.may_join(old.share, old.listening)
         };
         if self
             .bound
@@ -272,7 +324,7 @@ impl Host {
             return true;
         }
         self.pairings.any_at(port, |local, held| {
-            new.takes(local) && !(held.reuse && new.reuse)
+            new.takes(local) && !new.share.may_join(held.share, false)
         })
     }
 }

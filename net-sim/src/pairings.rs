@@ -6,6 +6,8 @@ use std::net::{IpAddr, SocketAddr};
 use rustc_hash::FxHashMap;
 use virtual_time::Instant;
 
+use crate::host::Share;
+
 /// A connection as one of its hosts knows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Pairing {
@@ -17,8 +19,7 @@ pub(crate) struct Pairing {
 /// How a connection holds its port.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Held {
-    /// Whether its socket had `SO_REUSEADDR`.
-    pub(crate) reuse: bool,
+    pub(crate) share: Share,
     /// When TIME_WAIT ends, for a connection that is gone but for its name.
     pub(crate) until: Option<Instant>,
 }
@@ -104,7 +105,7 @@ mod tests {
     #[test]
     fn a_port_is_free_again_when_the_last_of_its_connections_is_gone() {
         let held = Held {
-            reuse: false,
+            share: Share::default(),
             until: None,
         };
         let (one, two) = (

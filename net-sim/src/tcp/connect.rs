@@ -9,6 +9,7 @@ use super::pipe::{Cargo, Pipe};
 use super::{Conn, ConnId, End, Owner, Side, Stage};
 use crate::event::Event;
 use crate::fault::Ruling;
+use crate::host::Share;
 use crate::link::{Fate, LinkId};
 use crate::socket::{Socket, State};
 use crate::{Decide, Net, NetError, Result, SocketId};
@@ -165,7 +166,11 @@ impl Net {
             self.schedule_retry(now, id);
             return;
         }
-        let listener = self.hosts[host.index()].listener(addr);
+        let before = match acceptor.owner {
+            Owner::Listener(listener) => Some(listener),
+            _ => None,
+        };
+        let listener = self.hosts[host.index()].listener(addr, before, decide);
         let Some(listener_id) = listener.filter(|_| ruling.is_none()) else {
             self.transmit(now, id, Side::Acceptor, Cargo::Rst, decide);
             return;
@@ -183,14 +188,15 @@ impl Net {
             self.transmit(now, id, Side::Acceptor, Cargo::SynAck, decide);
             return;
         }
+        let acceptor = self.conns[id.index()].end_mut(Side::Acceptor);
+        acceptor.owner = Owner::Listener(listener_id);
         // Two connections cannot have the same name; the old one is about to end.
-        if full || !self.host_mut(host).admit(pairing, options.reuse_addr) {
+        if full || !self.host_mut(host).admit(pairing, Share::of(&options)) {
             self.schedule_retry(now, id);
             return;
         }
         let conn = &mut self.conns[id.index()];
         let acceptor = conn.end_mut(Side::Acceptor);
-        acceptor.owner = Owner::Listener(listener_id);
         acceptor.paired = true;
         acceptor.out.set_send_buffer(options.send_buffer);
         conn.inbound_mut(Side::Acceptor)
@@ -278,6 +284,9 @@ impl Net {
         let remote = meaning(to);
         let socket = self.socket(id)?;
         let (host_id, options, bound) = (socket.host, socket.options, socket.bound);
+        if options.only_v6 && to.is_ipv6() && remote.is_ipv4() {
+            return Err(NetError::NetworkUnreachable);
+        }
         let host = &self.hosts[host_id.index()];
         let peer = if host.has(remote.ip()) {
             Some(host_id)
@@ -295,7 +304,7 @@ impl Net {
         let port = bound.map(|addr| addr.port());
         let addr = self
             .host_mut(host_id)
-            .pair(now, local, port, remote, options.reuse_addr)?;
+            .pair(now, local, port, remote, Share::of(&options))?;
 
         let (there, back) = match peer {
             Some(peer) => (

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use virtual_time::Instant;
 
-use crate::host::Binding;
+use crate::host::{Binding, Share};
 use crate::socket::State;
 use crate::{HostId, Net, NetError, Result, SocketId};
 
@@ -25,7 +25,8 @@ impl Net {
     /// # Errors
     ///
     /// [`NetError::AddrInUse`], [`NetError::AddrNotAvailable`] if the host has no such address,
-    /// [`NetError::InvalidInput`] if the socket has one already, [`NetError::BadSocket`].
+    /// [`NetError::InvalidInput`] if the socket has one already, or the address is IPv4's and the
+    /// socket does not speak it; [`NetError::BadSocket`].
     pub fn bind(&mut self, now: Instant, id: SocketId, addr: SocketAddr) -> Result<()> {
         self.observe(now);
         let socket = self.socket(id)?;
@@ -42,6 +43,9 @@ impl Net {
         }
         let (host, options) = (socket.host, socket.options);
         let ip = addr.ip().to_canonical();
+        if options.only_v6 && addr.is_ipv6() && ip.is_ipv4() {
+            return Err(NetError::InvalidInput);
+        }
         let host = self.host_mut(host);
         if !ip.is_unspecified() && !host.has(ip) {
             return Err(NetError::AddrNotAvailable);
@@ -49,7 +53,7 @@ impl Net {
         let binding = Binding {
             socket: id,
             ip,
-            reuse: options.reuse_addr,
+            share: Share::of(&options),
             only_v6: options.only_v6,
             listening: false,
         };
@@ -75,6 +79,15 @@ impl Net {
             }
             _ => socket.bound.unwrap_or(nowhere),
         };
+        // IPv4's wildcard alone, as a socket of IPv6 can be bound to.
+        if let IpAddr::V4(ip) = addr.ip()
+            && ip.is_unspecified()
+            && socket.bound.is_some()
+            && socket.speaks_v6
+        {
+            let mapped = IpAddr::V6(ip.to_ipv6_mapped());
+            return Ok(SocketAddr::new(mapped, addr.port()));
+        }
         Ok(spoken(addr, socket.speaks_v6))
     }
 

@@ -74,9 +74,10 @@ impl Net {
         Ok(self.socket(id)?.options.reuse_port)
     }
 
-    /// Sets `SO_REUSEPORT`; set it before the socket is bound. Datagrams to a port that several
-    /// unconnected sockets share go to one of them, the same for all from one address: which is
-    /// the choice [`Site::REUSE_PORT`](crate::Site::REUSE_PORT).
+    /// Sets `SO_REUSEPORT`; set it before the socket is bound. A connection to a port at which
+    /// several listen, and a datagram to one that several unconnected sockets share, goes to one
+    /// of them, the same for all from one address: which is the choice
+    /// [`Site::REUSE_PORT`](crate::Site::REUSE_PORT).
     ///
     /// # Errors
     ///
