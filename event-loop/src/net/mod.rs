@@ -6,6 +6,7 @@ mod methods;
 mod readiness;
 mod resolve;
 pub mod tcp;
+mod udp;
 mod world;
 
 use address::Target;
@@ -15,6 +16,7 @@ pub use tcp::keepalive::TcpKeepalive;
 pub use tcp::listener::TcpListener;
 pub use tcp::socket::TcpSocket;
 pub use tcp::stream::TcpStream;
+pub use udp::{UdpBuilder, UdpSocket};
 
 use std::io;
 

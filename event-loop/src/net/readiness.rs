@@ -25,6 +25,11 @@ impl Remembered {
         Self::new(false, true)
     }
 
+    /// Of a socket that was bound: nothing is known yet.
+    pub(super) const fn bound() -> Self {
+        Self::new(false, false)
+    }
+
     const fn new(readable: bool, writable: bool) -> Self {
         Self {
             readable: AtomicBool::new(readable),

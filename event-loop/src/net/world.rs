@@ -22,9 +22,9 @@ const MOST_AT_ONCE: usize = 64 * 1024;
 pub(super) struct WorldSocket {
     pub(super) backend: Arc<dyn Backend>,
     pub(super) key: SocketKey,
-    remembered: Remembered,
+    pub(super) remembered: Remembered,
     /// Those who wait for readiness beside the one who reads and the one who writes.
-    watchers: OnceLock<Arc<Waiters>>,
+    watchers: OnceLock<(Arc<Waiters>, Waker)>,
 }
 
 impl WorldSocket {
@@ -214,15 +214,30 @@ impl WorldSocket {
         place: &mut Option<Place>,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<Ready>> {
-        let waiters = self.watchers.get_or_init(Arc::default);
-        let waker = Waker::from(waiters.clone());
-        let ready = self.poll_ready(interest, Slot::Watch, &waker);
+        let ready = self.poll_ready(interest, Slot::Watch, self.watch_waker());
         if ready.is_pending() {
             place
-                .get_or_insert_with(|| Place::new(waiters))
+                .get_or_insert_with(|| Place::new(self.watchers()))
                 .wait(cx.waker());
         }
         ready
+    }
+
+    pub(super) fn watchers(&self) -> &Arc<Waiters> {
+        &self.watching().0
+    }
+
+    /// Wakes all who have a place among the watchers.
+    pub(super) fn watch_waker(&self) -> &Waker {
+        &self.watching().1
+    }
+
+    fn watching(&self) -> &(Arc<Waiters>, Waker) {
+        self.watchers.get_or_init(|| {
+            let waiters = Arc::<Waiters>::default();
+            let waker = Waker::from(waiters.clone());
+            (waiters, waker)
+        })
     }
 
     fn poll_ready(&self, interest: Interest, slot: Slot, waker: &Waker) -> Poll<io::Result<Ready>> {
@@ -252,6 +267,6 @@ fn numberless<T>(outcome: io::Result<T>) -> io::Result<T> {
     outcome
 }
 
-fn would_block<T>(outcome: &io::Result<T>) -> bool {
+pub(super) fn would_block<T>(outcome: &io::Result<T>) -> bool {
     matches!(outcome, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
 }

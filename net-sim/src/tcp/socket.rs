@@ -72,11 +72,10 @@ impl Net {
     pub fn local_addr(&self, id: SocketId) -> Result<SocketAddr> {
         let socket = self.socket(id)?;
         let nowhere = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
-        let addr = match socket.state {
-            State::Stream(conn, side) => self.conns[conn.index()].end(side).addr,
-            State::Lookup(_) | State::Udp(_) | State::Unix(_) => {
-                return Err(NetError::NotSupported);
-            }
+        let addr = match &socket.state {
+            State::Udp(udp) => return Ok(udp.local_addr(socket.speaks_v6)),
+            &State::Stream(conn, side) => self.conns[conn.index()].end(side).addr,
+            State::Lookup(_) | State::Unix(_) => return Err(NetError::NotSupported),
             _ => socket.bound.unwrap_or(nowhere),
         };
         // IPv4's wildcard alone, as a socket of IPv6 can be bound to.

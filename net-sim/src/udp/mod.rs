@@ -56,7 +56,8 @@ pub(crate) struct Udp {
     sends: bool,
     receives: bool,
     broadcast: bool,
-    multicast_loop: bool,
+    multicast_loop_v4: bool,
+    multicast_loop_v6: bool,
     multicast_ttl: u32,
     memberships: Vec<Membership>,
 }
@@ -116,7 +117,8 @@ impl Net {
             sends: true,
             receives: true,
             broadcast: false,
-            multicast_loop: true,
+            multicast_loop_v4: true,
+            multicast_loop_v6: true,
             multicast_ttl: 1,
             memberships: Vec::new(),
         };

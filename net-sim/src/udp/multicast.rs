@@ -149,7 +149,13 @@ impl Net {
         let (own, ip) = (socket.host, label.to.ip());
         let multicast = ip.is_multicast();
         let (heard_here, leaves) = match way {
-            Way::Segment if multicast => (udp.multicast_loop, udp.multicast_ttl > 0),
+            Way::Segment if multicast => {
+                let loops = match ip {
+                    IpAddr::V4(_) => udp.multicast_loop_v4,
+                    IpAddr::V6(_) => udp.multicast_loop_v6,
+                };
+                (loops, udp.multicast_ttl > 0)
+            }
             Way::Segment => (true, true),
             _ => (true, false),
         };
@@ -263,7 +269,7 @@ impl Net {
     }
 
     /// The host of a UDP socket that speaks IPv6.
-    fn expect_v6(&mut self, id: SocketId) -> Result<HostId> {
+    pub(super) fn expect_v6(&mut self, id: SocketId) -> Result<HostId> {
         let (host, _) = self.udp_mut(id)?;
         match self.socket(id)?.speaks_v6 {
             true => Ok(host),

@@ -22,23 +22,47 @@ impl Net {
         Ok(())
     }
 
-    /// Whether what a UDP socket sends to a group is heard on its own host as well.
+    /// Whether what a UDP socket sends to an IPv4 group is heard on its own host as well.
     ///
     /// # Errors
     ///
     /// As [`broadcast`](Self::broadcast).
-    pub fn multicast_loop(&mut self, id: SocketId) -> Result<bool> {
-        Ok(self.udp_mut(id)?.1.multicast_loop)
+    pub fn multicast_loop_v4(&mut self, id: SocketId) -> Result<bool> {
+        Ok(self.udp_mut(id)?.1.multicast_loop_v4)
     }
 
-    /// Sets `IP_MULTICAST_LOOP` and `IPV6_MULTICAST_LOOP`, which are one here. The loopback
-    /// interface loops in any case.
+    /// Sets `IP_MULTICAST_LOOP`. The loopback interface loops in any case.
     ///
     /// # Errors
     ///
     /// As [`broadcast`](Self::broadcast).
-    pub fn set_multicast_loop(&mut self, id: SocketId, on: bool) -> Result<()> {
-        self.udp_mut(id)?.1.multicast_loop = on;
+    pub fn set_multicast_loop_v4(&mut self, id: SocketId, on: bool) -> Result<()> {
+        self.udp_mut(id)?.1.multicast_loop_v4 = on;
+        Ok(())
+    }
+
+    /// Whether what a UDP socket sends to an IPv6 group is heard on its own host as well.
+    ///
+    /// # Errors
+    ///
+    /// [`NetError::NotSupported`] if it speaks IPv4, and as [`broadcast`](Self::broadcast).
+    pub fn multicast_loop_v6(&mut self, id: SocketId) -> Result<bool> {
+        self.expect_v6(id).map_err(|error| match error {
+            NetError::ProtocolNotAvailable => NetError::NotSupported,
+            error => error,
+        })?;
+        Ok(self.udp_mut(id)?.1.multicast_loop_v6)
+    }
+
+    /// Sets `IPV6_MULTICAST_LOOP`.
+    ///
+    /// # Errors
+    ///
+    /// [`NetError::ProtocolNotAvailable`] if it speaks IPv4, and as
+    /// [`broadcast`](Self::broadcast).
+    pub fn set_multicast_loop_v6(&mut self, id: SocketId, on: bool) -> Result<()> {
+        self.expect_v6(id)?;
+        self.udp_mut(id)?.1.multicast_loop_v6 = on;
         Ok(())
     }
 

@@ -50,6 +50,7 @@ pub(crate) enum Kind {
     Lift = 28,
     Link = 29,
     Name = 30,
+    Bind = 31,
 }
 
 impl Kind {
@@ -80,6 +81,7 @@ impl Kind {
             Self::Slow => "slow",
             Self::Call => "call",
             Self::Turn => "turn",
+            Self::Bind => "bind",
             Self::Lookup => "lookup",
             Self::Fault => "fault",
             Self::Lift => "lift",
@@ -94,7 +96,7 @@ impl Kind {
             Self::TimerSet => Some("deadline_ns"),
             Self::Block | Self::Slow => Some("span_ns"),
             Self::Choice => Some("value"),
-            Self::Listen => Some("port"),
+            Self::Listen | Self::Bind => Some("port"),
             Self::Connect
             | Self::Connected
             | Self::Accept

@@ -18,6 +18,7 @@ pub(crate) enum Wait {
     Accept(u64),
     Connect(u64),
     Read(u64),
+    Datagram(u64),
     Write(u64),
     /// The addresses of this name.
     Lookup(Box<str>),
@@ -157,6 +158,7 @@ impl Wait {
             Self::Accept(socket) => format!("a connection on socket {socket}"),
             Self::Connect(socket) => format!("its connect on socket {socket}"),
             Self::Read(socket) => format!("bytes on socket {socket}"),
+            Self::Datagram(socket) => format!("a datagram on socket {socket}"),
             Self::Write(socket) => format!("room to write on socket {socket}"),
             Self::Lookup(name) => format!("the addresses of \"{name}\""),
             Self::Sync(wanted, of) => of.awaited(wanted),

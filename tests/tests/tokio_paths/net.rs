@@ -18,6 +18,7 @@ macro_rules! net_programs {
                 net().await?;
                 sockets().await?;
                 streams().await?;
+                datagrams().await?;
                 io().await
             }
 
@@ -151,6 +152,74 @@ macro_rules! net_programs {
                 assert!(reader.peek(&mut one).await? == 1 && one == *b"o");
                 assert_eq!(writer.peer_addr()?, near.local_addr()?);
                 writer.forget();
+                Ok(())
+            }
+
+            async fn datagrams() -> std::io::Result<()> {
+                let near = $lib::net::UdpSocket::bind("127.0.0.1:0").await?;
+                let far = $lib::net::UdpSocket::bind(("127.0.0.1", 0)).await?;
+                let (here, there) = (near.local_addr()?, far.local_addr()?);
+                near.connect(there).await?;
+                assert_eq!(near.peer_addr()?, there);
+                near.writable().await?;
+                poll_fn(|cx| near.poll_send_ready(cx)).await?;
+                assert_eq!(near.send(b"one").await?, 3);
+                assert_eq!(poll_fn(|cx| near.poll_send(cx, b"two")).await?, 3);
+                assert_eq!(near.try_send(b"three")?, 5);
+                assert_eq!(near.send_to(b"four", there).await?, 4);
+                assert_eq!(
+                    poll_fn(|cx| near.poll_send_to(cx, b"five", there)).await?,
+                    4
+                );
+                assert_eq!(near.try_send_to(b"six", there)?, 3);
+
+                let mut buf = [0; 8];
+                assert_eq!(far.peek_from(&mut buf).await?, (3, here));
+                assert_eq!(
+                    (far.peek(&mut buf).await?, far.peek_sender().await?),
+                    (3, here)
+                );
+                assert_eq!((far.recv(&mut buf).await?, &buf[..3]), (3, &b"one"[..]));
+                assert_eq!(far.recv_from(&mut buf[..2]).await?, (2, here));
+                let mut room = ReadBuf::new(&mut buf);
+                poll_fn(|cx| far.poll_peek(cx, &mut room)).await?;
+                poll_fn(|cx| far.poll_recv(cx, &mut room)).await.unwrap();
+                assert_eq!(room.filled(), b"threethr");
+                room.clear();
+                assert_eq!(poll_fn(|cx| far.poll_peek_sender(cx)).await?, here);
+                assert_eq!(poll_fn(|cx| far.poll_peek_from(cx, &mut room)).await?, here);
+                room.clear();
+                assert_eq!(poll_fn(|cx| far.poll_recv_from(cx, &mut room)).await?, here);
+                assert_eq!(room.filled(), b"four");
+                far.readable().await?;
+                poll_fn(|cx| far.poll_recv_ready(cx)).await?;
+                assert!(far.ready(Interest::READABLE).await?.is_readable());
+                let mut grown = Vec::with_capacity(8);
+                assert_eq!(far.recv_buf_from(&mut grown).await?, (4, here));
+                assert_eq!(far.recv_buf(&mut grown).await?, 3);
+                assert_eq!(grown, b"fivesix");
+                let nothing = far.try_recv(&mut buf).unwrap_err();
+                assert_eq!(nothing.kind(), std::io::ErrorKind::WouldBlock);
+                assert!(far.try_recv_from(&mut buf).is_err() && far.try_peek(&mut buf).is_err());
+                assert!(far.try_peek_from(&mut buf).is_err() && far.try_peek_sender().is_err());
+                assert!(far.try_recv_buf(&mut grown).is_err());
+                assert!(far.try_recv_buf_from(&mut grown).is_err());
+
+                far.set_broadcast(true)?;
+                far.set_ttl(30)?;
+                far.set_multicast_loop_v4(false)?;
+                far.set_multicast_ttl_v4(3)?;
+                assert!(far.broadcast()? && !far.multicast_loop_v4()?);
+                assert_eq!((far.ttl()?, far.multicast_ttl_v4()?), (30, 3));
+                let (group, interface) = ([239, 1, 2, 3].into(), [127, 0, 0, 1].into());
+                far.join_multicast_v4(group, interface)?;
+                far.leave_multicast_v4(group, interface)?;
+                let group = "ff02::1:2".parse().unwrap();
+                assert!(far.join_multicast_v6(&group, 1).is_err());
+                assert!(far.leave_multicast_v6(&group, 1).is_err());
+                assert!(far.multicast_loop_v6().is_err());
+                assert!(far.set_multicast_loop_v6(true).is_err());
+                assert!(far.take_error()?.is_none());
                 Ok(())
             }
 

@@ -3,6 +3,7 @@
 mod dns;
 mod readiness;
 mod tcp;
+mod udp;
 
 use std::io::{self, IoSlice};
 use std::net::{Shutdown, SocketAddr};

@@ -1,0 +1,125 @@
+//! A world's UDP sockets.
+
+use std::future::poll_fn;
+use std::io;
+use std::net::SocketAddr;
+use std::task::{Context, Poll};
+
+use crate::backend::{Receiving, Slot};
+use crate::coop;
+use crate::io::Interest;
+use crate::net::world::{WorldSocket, would_block};
+use crate::waiters::Place;
+
+/// The largest datagram, and so all that a buffer of unknown size needs.
+pub(super) const LARGEST: usize = 65_535;
+
+/// What a datagram came to: how much of it fitted, and who sent it.
+pub(super) type Received = io::Result<(usize, SocketAddr)>;
+
+impl WorldSocket {
+    /// Takes a datagram, or copies it.
+    pub(super) fn try_receive(&self, into: &mut [u8], peek: bool) -> Received {
+        let how = self.receiving(peek);
+        self.received(self.backend.udp_receive(self.key, into, how, None))
+    }
+
+    /// The same for the one who polls by hand.
+    pub(super) fn poll_receive(
+        &self,
+        cx: &mut Context<'_>,
+        into: &mut [u8],
+        peek: bool,
+    ) -> Poll<Received> {
+        coop::poll_leaf(cx, |cx| {
+            let wait = Some((Slot::Read, cx.waker()));
+            let how = self.receiving(peek);
+            pending(self.received(self.backend.udp_receive(self.key, into, how, wait)))
+        })
+    }
+
+    /// The same for any number of tasks.
+    pub(super) async fn receive(&self, into: &mut [u8], peek: bool) -> Received {
+        let mut place = None;
+        poll_fn(|cx| {
+            coop::poll_leaf(cx, |cx| {
+                let wait = Some((Slot::Watch, self.watch_waker()));
+                let how = self.receiving(peek);
+                let received = self.backend.udp_receive(self.key, into, how, wait);
+                self.pend_in(&mut place, pending(self.received(received)), cx)
+            })
+        })
+        .await
+    }
+
+    pub(super) fn try_send_datagram(
+        &self,
+        from: &[u8],
+        to: Option<SocketAddr>,
+    ) -> io::Result<usize> {
+        self.sent(self.backend.udp_send(self.key, from, to, None))
+    }
+
+    pub(super) fn poll_send_datagram(
+        &self,
+        cx: &mut Context<'_>,
+        from: &[u8],
+        to: Option<SocketAddr>,
+    ) -> Poll<io::Result<usize>> {
+        coop::poll_leaf(cx, |cx| {
+            let wait = Some((Slot::Write, cx.waker()));
+            pending(self.sent(self.backend.udp_send(self.key, from, to, wait)))
+        })
+    }
+
+    pub(super) async fn send_datagram(
+        &self,
+        from: &[u8],
+        to: Option<SocketAddr>,
+    ) -> io::Result<usize> {
+        let mut place = None;
+        poll_fn(|cx| {
+            coop::poll_leaf(cx, |cx| {
+                let wait = Some((Slot::Watch, self.watch_waker()));
+                let sent = self.backend.udp_send(self.key, from, to, wait);
+                self.pend_in(&mut place, pending(self.sent(sent)), cx)
+            })
+        })
+        .await
+    }
+
+    /// Tokio tries to receive only while it remembers that there is something: an error that waits
+    /// makes no socket readable.
+    fn receiving(&self, peek: bool) -> Receiving {
+        Receiving {
+            peek,
+            readable: !self.remembered.among(Interest::READABLE).is_empty(),
+        }
+    }
+
+    fn received(&self, received: Received) -> Received {
+        self.remembered.set_readable(!would_block(&received));
+        received
+    }
+
+    fn sent(&self, sent: io::Result<usize>) -> io::Result<usize> {
+        self.remembered.set_writable(!would_block(&sent));
+        sent
+    }
+
+    /// One of many waits for the next change in a place of its own.
+    fn pend_in<T>(&self, place: &mut Option<Place>, polled: Poll<T>, cx: &Context<'_>) -> Poll<T> {
+        if polled.is_pending() {
+            let place = place.get_or_insert_with(|| Place::new(self.watchers()));
+            place.wait(cx.waker());
+        }
+        polled
+    }
+}
+
+fn pending<T>(outcome: io::Result<T>) -> Poll<io::Result<T>> {
+    match would_block(&outcome) {
+        true => Poll::Pending,
+        false => Poll::Ready(outcome),
+    }
+}
