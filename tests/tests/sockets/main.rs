@@ -11,6 +11,7 @@ mod connecting;
 mod document;
 mod ending;
 mod flowing;
+mod limits;
 mod loops;
 mod options;
 mod outcome;
@@ -18,6 +19,7 @@ mod peeking;
 mod readiness;
 mod reuse;
 mod stage;
+mod streams_api;
 
 use case::Case;
 
@@ -29,10 +31,12 @@ fn cases() -> impl Iterator<Item = &'static Case> {
         connecting::CASES,
         ending::CASES,
         flowing::CASES,
+        limits::CASES,
         options::CASES,
         peeking::CASES,
         readiness::CASES,
         reuse::CASES,
+        streams_api::CASES,
     ];
     files.into_iter().flatten()
 }

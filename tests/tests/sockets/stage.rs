@@ -90,6 +90,16 @@ impl Stage {
         }
     }
 
+    /// Whether a call is still waiting once everything has arrived.
+    pub(crate) async fn still_waits(&self, future: Pin<&mut (impl Future + Send)>) -> bool {
+        let rest = self.settle();
+        tokio::select! {
+            biased;
+            _ = future => false,
+            () = rest => true,
+        }
+    }
+
     /// More bytes than the two buffers of a connection hold: those of a kernel grow.
     pub(crate) fn more_than_fits(&self) -> usize {
         match self.pause {

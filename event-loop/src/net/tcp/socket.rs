@@ -328,7 +328,8 @@ impl TcpSocket {
     /// # Errors
     /// Those of `setsockopt(2)`.
     pub fn set_only_v6(&self, only_v6: bool) -> io::Result<()> {
-        self.expect_v6()?;
+        const ENOPROTOOPT: i32 = 92;
+        self.expect_v6(ENOPROTOOPT)?;
         let set = |socket: &SockRef<'_>| socket.set_only_v6(only_v6);
         self.options().set(set, TcpOption::OnlyV6(only_v6))
     }
@@ -338,7 +339,8 @@ impl TcpSocket {
     /// # Errors
     /// Those of `getsockopt(2)`.
     pub fn only_v6(&self) -> io::Result<bool> {
-        self.expect_v6()?;
+        const EOPNOTSUPP: i32 = 95;
+        self.expect_v6(EOPNOTSUPP)?;
         let options = self.options();
         options.get(|socket| socket.only_v6(), |all| all.only_v6)
     }
@@ -375,14 +377,10 @@ impl TcpSocket {
         Ok(Self { repr })
     }
 
-    /// What Linux says of an IPv6 option where the socket is of IPv4.
-    fn expect_v6(&self) -> io::Result<()> {
-        const ENOPROTOOPT: i32 = 92;
+    /// `Err` of Linux's number for an IPv6 option, where this is an IPv4 socket of a world.
+    fn expect_v6(&self, otherwise: i32) -> io::Result<()> {
         match &self.repr {
-            Repr::World(World { v6: false, .. }) if cfg!(target_os = "linux") => {
-                Err(io::Error::from_raw_os_error(ENOPROTOOPT))
-            }
-            Repr::World(World { v6: false, .. }) => Err(io::ErrorKind::InvalidInput.into()),
+            Repr::World(World { v6: false, .. }) => Err(refused(otherwise)),
             _ => Ok(()),
         }
     }
@@ -400,18 +398,21 @@ impl World {
     fn expect_family(&self, address: SocketAddr) -> io::Result<()> {
         const EINVAL: i32 = 22;
         const EAFNOSUPPORT: i32 = 97;
-        if self.v6 == address.is_ipv6() {
-            return Ok(());
-        }
-        if cfg!(target_os = "linux") {
+        match (self.v6, address.is_ipv6()) {
+            (false, true) => Err(refused(EAFNOSUPPORT)),
             // To IPv6 an address of IPv4 is first of all too short.
-            let number = if self.v6 { EINVAL } else { EAFNOSUPPORT };
-            return Err(io::Error::from_raw_os_error(number));
+            (true, false) => Err(refused(EINVAL)),
+            _ => Ok(()),
         }
-        Err(io::Error::new(
-            io::ErrorKind::InvalidInput,
-            format!("the socket cannot have to do with {address}: it is of the other family"),
-        ))
+    }
+}
+
+/// An error by Linux's number, or, elsewhere, of the kind that says the most.
+fn refused(number: i32) -> io::Error {
+    if cfg!(target_os = "linux") {
+        io::Error::from_raw_os_error(number)
+    } else {
+        io::ErrorKind::InvalidInput.into()
     }
 }
 
