@@ -213,7 +213,10 @@ impl Pipe {
         if !waits || recovery.timer.is_some() {
             return None;
         }
-        recovery.acked = acked;
+        if acked > recovery.acked {
+            **recovery = Recovery::default();
+            recovery.acked = acked;
+        }
         recovery.deadline = now + timeout(first, recovery.tries);
         Some(recovery.deadline)
     }
@@ -255,6 +258,7 @@ impl Pipe {
             return Finding::Well;
         }
         if !waits {
+            **recovery = Recovery::default();
             return Finding::Well;
         }
         if acked > recovery.acked {
