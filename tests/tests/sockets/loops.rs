@@ -97,7 +97,7 @@ impl Loop {
 
     /// Runs a case. Production, which cannot know when all that is under way has arrived, gets
     /// another attempt with more time where it comes to something else than `expected`.
-    pub(crate) fn run(self, case: fn(Stage) -> Body, expected: Option<&Told>) -> Told {
+    pub(crate) fn run(self, case: impl Fn(Stage) -> Body, expected: Option<&Told>) -> Told {
         let Self::Simulated {
             profile,
             layout,
@@ -106,7 +106,7 @@ impl Loop {
         else {
             let mut told = Ok(vec![]);
             for pause in KERNEL_PAUSES.map(Duration::from_millis) {
-                told = catch_unwind(AssertUnwindSafe(|| self.produce(case, pause)))
+                told = catch_unwind(AssertUnwindSafe(|| self.produce(&case, pause)))
                     .unwrap_or_else(|panic| Err(text_of(&*panic).to_owned()));
                 if Some(&told) == expected {
                     break;
@@ -114,20 +114,21 @@ impl Loop {
             }
             return told;
         };
-        let (told, hash) = simulate(case, profile, layout, seed);
+        let (told, hash) = simulate(&case, profile, layout, seed);
         // Once for each kind of loop, and of a run in which something was decided.
-        if seed == 1 && told.is_ok() && simulate(case, profile, layout, seed).1 != hash {
+        if seed == 1 && told.is_ok() && simulate(&case, profile, layout, seed).1 != hash {
             return Err("a second run of the same seed was another".into());
         }
         told
     }
 
-    fn produce(self, case: fn(Stage) -> Body, pause: Duration) -> Told {
+    fn produce(self, case: impl FnOnce(Stage) -> Body, pause: Duration) -> Told {
         let ev = self.make();
         let here = Side::loopback(ev.unowned());
         let stage = Stage::new(here.clone(), here, pause);
         let log = stage.log();
-        let body = async move { timeout(WATCHDOG, case(stage)).await };
+        let body = case(stage);
+        let body = async move { timeout(WATCHDOG, body).await };
         match ev.run_until_complete(body) {
             Ok(Ok(Ok(()))) => Ok(log.take()),
             Ok(Ok(Err(error))) => Err(format!("the case failed: {error}, after {:?}", log.take())),
@@ -147,7 +148,12 @@ impl Loop {
     }
 }
 
-fn simulate(case: fn(Stage) -> Body, profile: Profile, layout: Layout, seed: u64) -> (Told, u64) {
+fn simulate(
+    case: impl FnOnce(Stage) -> Body,
+    profile: Profile,
+    layout: Layout,
+    seed: u64,
+) -> (Told, u64) {
     let config = Config::new()
         .profile(profile)
         .latency(Duration::from_millis(1)..=Duration::from_millis(10));

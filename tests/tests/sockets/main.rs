@@ -18,6 +18,7 @@ mod outcome;
 mod peeking;
 mod readiness;
 mod reuse;
+mod scripts;
 mod stage;
 mod streams_api;
 
