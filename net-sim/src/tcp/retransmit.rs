@@ -165,6 +165,9 @@ impl Net {
                 break;
             };
             let fate = self.links.send(link, now, cargo.bytes(), decide);
+            if self.watch.is_some() {
+                self.see_leaving_again(now, id, side, cargo, fate);
+            }
             let at = match fate {
                 Fate::Arrives(at) => Some(at),
                 Fate::Held => None,

@@ -7,6 +7,7 @@ use virtual_time::Instant;
 use super::{Cargo, ConnId, Owner, Side};
 use crate::event::Event;
 use crate::link::Fate;
+use crate::watch::Loss;
 use crate::{Decide, Net, NetError};
 
 impl Net {
@@ -67,11 +68,14 @@ impl Net {
         delay: Duration,
         decide: &mut dyn Decide,
     ) {
+        let link = self.conns[id.index()].end(side).link;
+        let fate = self.links.send(link, now, cargo.bytes(), decide);
         if self.watch.is_some() {
-            self.see_leaving(now, id, side, cargo);
+            let lost = (fate == Fate::Lost).then_some(Loss::Link);
+            self.see_leaving(now, id, side, cargo, lost);
         }
         let end = self.conns[id.index()].end_mut(side);
-        let at = match self.links.send(end.link, now, cargo.bytes(), decide) {
+        let at = match fate {
             Fate::Arrives(at) => end.out.in_order(at + delay),
             fate => return self.not_through(now, id, side, cargo, fate),
         };

@@ -4,7 +4,8 @@ use virtual_time::Instant;
 
 use super::pipe::Cargo;
 use super::{Conn, ConnId, Side};
-use crate::watch::{Segment, SegmentKind, Sighted};
+use crate::link::Fate;
+use crate::watch::{Loss, Segment, SegmentKind, Sighted};
 use crate::{HostId, Net};
 
 impl Net {
@@ -30,13 +31,44 @@ impl Net {
         out.overwrite(first, bytes);
     }
 
+    /// A segment leaves `side`, and is lost if there is a reason.
     #[cold]
-    pub(super) fn see_leaving(&mut self, now: Instant, id: ConnId, side: Side, cargo: Cargo) {
+    pub(super) fn see_leaving(
+        &mut self,
+        now: Instant,
+        id: ConnId,
+        side: Side,
+        cargo: Cargo,
+        lost: Option<Loss>,
+    ) {
         if self.is_observed() {
             let behind = self.pending_bytes(id, side);
             let segment = self.leaving(id, side, cargo, behind);
-            self.sight(now, Sighted::Sent, segment);
+            self.see_sent(now, segment, lost);
         }
+    }
+
+    /// A lost segment leaves `side` again.
+    #[cold]
+    pub(super) fn see_leaving_again(
+        &mut self,
+        now: Instant,
+        id: ConnId,
+        side: Side,
+        cargo: Cargo,
+        fate: Fate,
+    ) {
+        if self.is_observed() {
+            let first = self.conns[id.index()].end(side).out.first_lost_offset();
+            let segment = self.seen(id, side, cargo, first);
+            self.see_sent(now, segment, (fate == Fate::Lost).then_some(Loss::Link));
+        }
+    }
+
+    /// A monitor takes a segment of `side` away.
+    pub(crate) fn lose_segment(&mut self, now: Instant, id: ConnId, side: Side, cargo: Cargo) {
+        self.see_leaving(now, id, side, cargo, Some(Loss::Monitor));
+        self.not_through(now, id, side, cargo, Fate::Lost);
     }
 
     #[cold]

@@ -9,6 +9,7 @@ use super::flight::{Kind, Label};
 use crate::event::Event;
 use crate::link::{Fate, LinkId, Passage, Turn};
 use crate::socket::State;
+use crate::watch::Sighted;
 use crate::{Decide, HostId, Net, NetError};
 
 impl Net {
@@ -23,8 +24,28 @@ impl Net {
         parts: &[IoSlice<'_>],
         decide: &mut dyn Decide,
     ) {
+        if self.watch.is_none() || !self.datagram_waits(now, link, host, label, parts) {
+            self.depart(now, link, host, label, parts, decide);
+        }
+    }
+
+    /// Sends what nobody judges any more; it leaves at `leaves`, which may be later than now.
+    pub(super) fn depart(
+        &mut self,
+        leaves: Instant,
+        link: LinkId,
+        host: HostId,
+        label: Label,
+        parts: &[IoSlice<'_>],
+        decide: &mut dyn Decide,
+    ) {
+        let now = self.now;
         let len = parts.iter().map(|part| part.len()).sum();
-        let journey = self.links.send_datagram(link, now, len, decide);
+        let journey = self.links.send_datagram(link, leaves, len, decide);
+        if self.watch.is_some() {
+            let sighted = Self::loss(journey.fate == Fate::Lost);
+            self.see_datagram(now, host, label, parts, sighted);
+        }
         let broken = journey.flipped.map(|bit| with_flipped(bit, parts));
         let broken = broken.as_ref().map(|bytes| [IoSlice::new(bytes)]);
         let parts = broken.as_ref().map_or(parts, |broken| broken);
@@ -128,6 +149,9 @@ impl Net {
         parts: &[IoSlice<'_>],
         decide: &mut dyn Decide,
     ) {
+        if self.watch.is_some() {
+            self.see_datagram(now, host, label, parts, Sighted::Delivered);
+        }
         let Label { from, to, kind } = label;
         match kind {
             Kind::One => match self.host_mut(host).udp.receiver(from, to, decide) {

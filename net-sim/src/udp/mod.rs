@@ -15,6 +15,7 @@ mod receive;
 mod route;
 mod send;
 mod store;
+mod watched;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -22,6 +23,7 @@ use std::net::{IpAddr, SocketAddr};
 pub(crate) use flight::Flight;
 pub(crate) use ports::Ports;
 pub use receive::Received;
+pub(crate) use watched::Parcel;
 
 use self::multicast::{Membership, Within};
 use self::route::Route;

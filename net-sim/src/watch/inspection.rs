@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use virtual_time::Instant;
 
-use super::{Segment, SegmentKind};
+use super::{Loss, Segment, SegmentKind, Sighted, Watch};
 use crate::tcp::{Cargo, ConnId, Side};
+use crate::udp::Parcel;
 use crate::{Decide, HostId, Net};
 
 /// A monitor of one network, numbered in order of creation.
@@ -24,6 +25,13 @@ pub enum Treatment {
     /// It carries these bytes instead. A stream's must stay as many as they were, for its
     /// numbers count them; a datagram's need not.
     Rewrite(Vec<u8>),
+    /// It is lost. What TCP loses it sends again, later; that is not judged once more, but for
+    /// a SYN.
+    Drop,
+    /// A datagram leaves twice.
+    Duplicate,
+    /// It is lost, and both ends of its TCP connection get a RST.
+    Reset,
 }
 
 /// A treatment that does not suit its segment.
@@ -59,9 +67,20 @@ pub struct Inspection {
 
 /// What all monitors together want.
 #[derive(Debug, Default)]
-pub(crate) struct Ruling {
-    pub(crate) delay: Duration,
-    pub(crate) rewritten: bool,
+struct Ruling {
+    delay: Duration,
+    rewritten: bool,
+    end: End,
+}
+
+/// The last word on a segment: the gravest that was said.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+enum End {
+    #[default]
+    Once,
+    Twice,
+    Never,
+    Reset,
 }
 
 impl Inspection {
@@ -77,19 +96,43 @@ impl Inspection {
         &self.monitors
     }
 
-    /// Takes one monitor's treatment: delays add up, and a rewritten segment is what the next
-    /// monitor sees.
+    /// Takes one monitor's treatment: delays add up, a rewritten segment is what the next
+    /// monitor sees, and a reset wins over a drop, which wins over a duplicate.
     ///
     /// # Errors
     ///
-    /// [`Unfit`] if a segment of TCP would change its length; nothing is done to it then.
+    /// [`Unfit`] if a segment of TCP would change its length or be sent twice, or a datagram
+    /// would reset a connection; nothing is done to it then.
     pub fn apply(&mut self, treatment: Treatment) -> Result<(), Unfit> {
         match treatment {
             Treatment::Pass => {}
             Treatment::Delay(time) => self.ruling.delay = self.ruling.delay.saturating_add(time),
             Treatment::Rewrite(bytes) => self.rewrite(bytes)?,
+            Treatment::Drop => self.end(End::Never),
+            Treatment::Duplicate if self.segment.kind.is_tcp() => {
+                let advice = "a stream's receiver throws a second copy away";
+                return Err(self.unfit("send twice".to_owned(), advice));
+            }
+            Treatment::Duplicate => self.end(End::Twice),
+            Treatment::Reset if !self.segment.kind.is_tcp() => {
+                let advice = "a datagram has no connection; drop it";
+                return Err(self.unfit("reset the connection of".to_owned(), advice));
+            }
+            Treatment::Reset => self.end(End::Reset),
         }
         Ok(())
+    }
+
+    fn end(&mut self, end: End) {
+        self.ruling.end = self.ruling.end.max(end);
+    }
+
+    fn unfit(&self, treatment: String, advice: &'static str) -> Unfit {
+        Unfit {
+            segment: self.segment.to_string(),
+            treatment,
+            advice,
+        }
     }
 
     fn rewrite(&mut self, bytes: Vec<u8>) -> Result<(), Unfit> {
@@ -98,11 +141,8 @@ impl Inspection {
             kind => kind.payload().len() == bytes.len(),
         };
         if !fits {
-            return Err(Unfit {
-                segment: self.segment.to_string(),
-                treatment: format!("put {} bytes into", bytes.len()),
-                advice: "a stream counts its bytes; rewrite them to as many",
-            });
+            let advice = "a stream counts its bytes; rewrite them to as many";
+            return Err(self.unfit(format!("put {} bytes into", bytes.len()), advice));
         }
         match &mut self.segment.kind {
             SegmentKind::Data(old) | SegmentKind::Datagram(old) => *old = bytes,
@@ -127,6 +167,13 @@ impl Monitor {
     }
 }
 
+impl Watch {
+    fn monitors_of(&self, from: HostId, to: HostId) -> Vec<MonitorId> {
+        let set = self.monitors.iter().filter(|m| m.watches(from, to));
+        set.map(|monitor| monitor.id).collect()
+    }
+}
+
 /// A segment in the queue.
 #[derive(Debug)]
 pub(super) struct Pending {
@@ -138,9 +185,16 @@ pub(super) struct Pending {
 }
 
 /// What goes on once it is judged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 enum Subject {
     Tcp(ConnId, Side, Cargo),
+    Datagram(Parcel),
+}
+
+impl Subject {
+    fn is_of(&self, conn: ConnId, side: Side) -> bool {
+        matches!(self, Self::Tcp(c, s, _) if (*c, *s) == (conn, side))
+    }
 }
 
 impl Net {
@@ -217,27 +271,39 @@ impl Net {
         let Some(watch) = &self.watch else {
             return false;
         };
-        let monitors: Vec<_> = watch
-            .monitors
-            .iter()
-            .filter(|monitor| monitor.watches(from, to))
-            .map(|monitor| monitor.id)
-            .collect();
-        let waits = |pending: &Pending| {
-            let Subject::Tcp(other, other_side, _) = pending.subject;
-            (other, other_side) == (id, side)
-        };
+        let monitors = watch.monitors_of(from, to);
         // What follows a segment that waits must wait as well.
+        let waits = |pending: &Pending| pending.subject.is_of(id, side);
         if monitors.is_empty() && !watch.pending.iter().any(waits) {
             return false;
         }
         let segment = self.leaving(id, side, cargo, 0);
+        self.pend(now, Subject::Tcp(id, side, cargo), monitors, segment);
+        true
+    }
+
+    /// The same for a datagram.
+    #[cold]
+    pub(crate) fn inspect_datagram(&mut self, now: Instant, parcel: &Parcel) -> bool {
+        let segment = self.seen_datagram(parcel);
+        let Some(watch) = &self.watch else {
+            return false;
+        };
+        let monitors = watch.monitors_of(segment.from_host, segment.to_host);
+        if monitors.is_empty() {
+            return false;
+        }
+        self.pend(now, Subject::Datagram(parcel.clone()), monitors, segment);
+        true
+    }
+
+    fn pend(&mut self, now: Instant, subject: Subject, monitors: Vec<MonitorId>, segment: Segment) {
         let watch = self.watch.get_or_insert_default();
         let ticket = watch.pended;
         watch.pended += 1;
         watch.pending.push_back(Pending {
             ticket,
-            subject: Subject::Tcp(id, side, cargo),
+            subject,
             since: now,
             inspection: Some(Inspection {
                 ticket,
@@ -246,17 +312,14 @@ impl Net {
                 ruling: Ruling::default(),
             }),
         });
-        true
     }
 
     /// Forgets what of one end's waits to be judged.
     #[cold]
     pub(crate) fn forget_pending(&mut self, id: ConnId, side: Side) {
         if let Some(watch) = &mut self.watch {
-            watch.pending.retain(|pending| {
-                let Subject::Tcp(other, other_side, _) = pending.subject;
-                (other, other_side) != (id, side)
-            });
+            let of_it = |pending: &Pending| pending.subject.is_of(id, side);
+            watch.pending.retain(|pending| !of_it(pending));
         }
     }
 
@@ -270,30 +333,52 @@ impl Net {
         let Some(pending) = watch.and_then(|watch| watch.pending.pop_front()) else {
             return;
         };
-        let Subject::Tcp(id, side, cargo) = pending.subject;
-        let mut delay = Duration::ZERO;
-        if let Some(Inspection {
-            segment, ruling, ..
-        }) = judged
-        {
-            delay = ruling.delay;
-            if ruling.rewritten {
-                let behind = self.pending_bytes(id, side);
-                self.rewrite_sent(id, side, behind, segment.kind.payload());
+        let (segment, ruling) = match judged {
+            Some(judged) => (Some(judged.segment), judged.ruling),
+            None => (None, Ruling::default()),
+        };
+        let rewritten = segment.filter(|_| ruling.rewritten);
+        match pending.subject {
+            Subject::Tcp(id, side, cargo) => {
+                if let Some(segment) = rewritten {
+                    let behind = self.pending_bytes(id, side);
+                    self.rewrite_sent(id, side, behind, segment.kind.payload());
+                }
+                match ruling.end {
+                    End::Once | End::Twice => {
+                        self.send_segment(now, id, side, cargo, ruling.delay, decide);
+                    }
+                    End::Never => self.lose_segment(now, id, side, cargo),
+                    End::Reset => self.reset_conn(now, id),
+                }
+            }
+            Subject::Datagram(mut parcel) => {
+                if let Some(segment) = rewritten {
+                    parcel.payload = segment.kind.payload().into();
+                }
+                let copies = match ruling.end {
+                    End::Once => 1,
+                    End::Twice => 2,
+                    End::Never | End::Reset => 0,
+                };
+                if copies == 0 {
+                    let segment = self.seen_datagram(&parcel);
+                    self.sight(now, Sighted::Dropped(Loss::Monitor), segment);
+                }
+                for _ in 0..copies {
+                    self.carry(now, &parcel, ruling.delay, decide);
+                }
             }
         }
-        self.send_segment(now, id, side, cargo, delay, decide);
     }
 
     /// Bytes that one end has sent and nobody has judged.
     pub(crate) fn pending_bytes(&self, id: ConnId, side: Side) -> usize {
         let pending = self.watch.iter().flat_map(|watch| &watch.pending);
         pending
-            .map(|pending| match pending.subject {
-                Subject::Tcp(other, other_side, cargo) if (other, other_side) == (id, side) => {
-                    cargo.bytes()
-                }
-                Subject::Tcp(..) => 0,
+            .map(|pending| match &pending.subject {
+                Subject::Tcp(other, its, cargo) if (*other, *its) == (id, side) => cargo.bytes(),
+                _ => 0,
             })
             .sum()
     }

@@ -109,6 +109,14 @@ impl Net {
         }
     }
 
+    /// Notes a segment that leaves, and is lost if there is a reason.
+    pub(crate) fn see_sent(&mut self, at: Instant, segment: Segment, lost: Option<Loss>) {
+        self.sight(at, Sighted::Sent, segment.clone());
+        if let Some(why) = lost {
+            self.sight(at, Sighted::Dropped(why), segment);
+        }
+    }
+
     pub(crate) fn is_observed(&self) -> bool {
         self.watch.as_ref().is_some_and(|watch| watch.observed)
     }

@@ -118,7 +118,8 @@ pub enum Sighted {
     Sent,
     /// It reached the other host.
     Delivered,
-    /// It never will.
+    /// It never will; of TCP's it is seen leaving once more then. What is under way as a
+    /// partition begins is lost without being seen.
     Dropped(Loss),
 }
 
@@ -128,12 +129,15 @@ pub enum Sighted {
 pub enum Loss {
     /// A monitor said so.
     Monitor,
+    /// Its link lost it, or was cut.
+    Link,
 }
 
 impl fmt::Display for Loss {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Monitor => "dropped by a monitor",
+            Self::Link => "lost on its link",
         })
     }
 }

@@ -163,6 +163,13 @@ impl Pipe {
         self.flight.iter().find(lost).map(|segment| segment.cargo)
     }
 
+    /// Where in the stream the first segment is that is to be sent again.
+    pub(in crate::tcp) fn first_lost_offset(&self) -> u64 {
+        let lost = |segment: &Segment| segment.at == LOST && segment.cargo != Cargo::HandshakeAck;
+        let before = self.flight.iter().take_while(|segment| !lost(segment));
+        self.arrived + before.map(|s| s.cargo.bytes() as u64).sum::<u64>()
+    }
+
     /// The first segment that was lost arrives, or is held, after all. What it carries says
     /// all that the third part of the handshake does.
     pub(in crate::tcp) fn mend_first(&mut self, at: Option<Instant>) {
