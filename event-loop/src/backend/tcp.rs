@@ -45,6 +45,8 @@ pub struct TcpOptions {
     pub user_timeout: Option<Duration>,
     /// `SO_REUSEADDR`.
     pub reuse_addr: bool,
+    /// `SO_REUSEPORT`.
+    pub reuse_port: bool,
     /// `SO_SNDBUF`.
     pub send_buffer: u32,
     /// `SO_RCVBUF`.
@@ -70,6 +72,8 @@ pub enum TcpOption {
     UserTimeout(Option<Duration>),
     /// `SO_REUSEADDR`.
     ReuseAddr(bool),
+    /// `SO_REUSEPORT`.
+    ReusePort(bool),
     /// `SO_SNDBUF`.
     SendBuffer(u32),
     /// `SO_RCVBUF`.

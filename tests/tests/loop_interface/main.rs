@@ -8,6 +8,7 @@ mod backends;
 mod log;
 
 mod config;
+mod foreign_sockets;
 mod inspect;
 mod owners;
 mod runner;

@@ -17,6 +17,9 @@ cases! {
         keep_alive_counts_whole_seconds_and_refuses_none: Anywhere,
         an_ipv4_socket_has_no_options_of_ipv6: Anywhere,
     }
+    T15 {
+        listeners_share_a_port_that_all_of_them_asked_to_share: Anywhere,
+    }
 }
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -82,5 +85,42 @@ async fn an_ipv4_socket_has_no_options_of_ipv6(stage: Stage) -> io::Result<()> {
     let socket = TcpSocket::new_v4()?;
     stage.note("only_v6", socket.only_v6());
     stage.note("set_only_v6", socket.set_only_v6(true));
+    Ok(())
+}
+
+async fn listeners_share_a_port_that_all_of_them_asked_to_share(stage: Stage) -> io::Result<()> {
+    const CLIENTS: usize = 20;
+    let sockets = [TcpSocket::new_v4()?, TcpSocket::new_v4()?];
+    for socket in &sockets {
+        socket.set_reuseport(true)?;
+    }
+    stage.note("reuseport", sockets[0].reuseport());
+    let [one, two] = sockets;
+    one.bind(stage.server.at(0))?;
+    let shared = one.local_addr()?;
+    two.bind(shared)?;
+    let other = TcpSocket::new_v4()?;
+    other.set_reuseaddr(true)?;
+    stage.note("bind of who did not ask", other.bind(shared));
+    let listeners = (one.listen(64)?, two.listen(64)?);
+
+    let mut clients = vec![];
+    for _ in 0..CLIENTS {
+        clients.push(stage.connect(shared).await?);
+    }
+    let mut served = vec![];
+    while served.len() < CLIENTS {
+        event_loop::select! {
+            accepted = listeners.0.accept() => served.push(accepted?.1),
+            accepted = listeners.1.accept() => served.push(accepted?.1),
+        }
+    }
+    let mut asked = clients
+        .iter()
+        .map(|c| c.local_addr())
+        .collect::<io::Result<Vec<_>>>()?;
+    served.sort_unstable();
+    asked.sort_unstable();
+    stage.note("each is served once", served == asked);
     Ok(())
 }

@@ -201,6 +201,32 @@ impl TcpSocket {
         options.get(|socket| socket.reuse_address(), |all| all.reuse_addr)
     }
 
+    /// Lets several sockets listen at one address and share its connections (`SO_REUSEPORT`).
+    ///
+    /// # Errors
+    /// Those of `setsockopt(2)`.
+    #[cfg(all(
+        unix,
+        not(any(target_os = "solaris", target_os = "illumos", target_os = "cygwin"))
+    ))]
+    pub fn set_reuseport(&self, reuseport: bool) -> io::Result<()> {
+        let set = |socket: &SockRef<'_>| socket.set_reuse_port(reuseport);
+        self.options().set(set, TcpOption::ReusePort(reuseport))
+    }
+
+    /// Whether several sockets may listen at its address.
+    ///
+    /// # Errors
+    /// Those of `getsockopt(2)`.
+    #[cfg(all(
+        unix,
+        not(any(target_os = "solaris", target_os = "illumos", target_os = "cygwin"))
+    ))]
+    pub fn reuseport(&self) -> io::Result<bool> {
+        let options = self.options();
+        options.get(|socket| socket.reuse_port(), |all| all.reuse_port)
+    }
+
     /// Sets how many bytes a write may hand over before the peer has acknowledged them
     /// (`SO_SNDBUF`). Linux doubles it, to pay for its bookkeeping.
     ///

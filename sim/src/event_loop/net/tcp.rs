@@ -93,6 +93,7 @@ impl Tcp for SimLoop {
                 keepalive: net.keepalive(id)?,
                 user_timeout: net.user_timeout(id)?,
                 reuse_addr: net.reuse_addr(id)?,
+                reuse_port: net.reuse_port(id)?,
                 send_buffer: doubled(net.send_buffer(id)?),
                 receive_buffer: doubled(net.receive_buffer(id)?),
                 ttl: net.ttl(id)?,
@@ -122,6 +123,7 @@ impl Tcp for SimLoop {
             }
             TcpOption::UserTimeout(timeout) => net.set_user_timeout(id, timeout),
             TcpOption::ReuseAddr(on) => net.set_reuse_addr(id, on),
+            TcpOption::ReusePort(on) => net.set_reuse_port(id, on),
             TcpOption::SendBuffer(bytes) => {
                 net.set_send_buffer(id, at_least(bytes, SMALLEST_SEND_BUFFER))
             }
