@@ -1,5 +1,5 @@
-//! The README's example, copied into an empty crate as a new user would, prints what the README
-//! shows.
+//! The README's examples, copied into an empty crate as a new user would: one prints what the README
+//! shows, the other passes.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -33,7 +33,7 @@ fn block_beginning(with: &str) -> String {
 }
 
 #[test]
-fn the_example_works_in_an_empty_crate() {
+fn the_examples_work_in_an_empty_crate() {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("my-service");
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir_all(folder.join("src")).unwrap();
@@ -43,11 +43,10 @@ fn the_example_works_in_an_empty_crate() {
         block_beginning("// src/lib.rs\n"),
     )
     .unwrap();
-    fs::write(
-        folder.join("tests/shutdown.rs"),
-        block_beginning("// tests/shutdown.rs\n"),
-    )
-    .unwrap();
+    for test in ["shutdown", "partition"] {
+        let text = block_beginning(&format!("// tests/{test}.rs\n"));
+        fs::write(folder.join("tests").join(test).with_extension("rs"), text).unwrap();
+    }
     let package = "[package]\nname = \"my-service\"\nversion = \"0.1.0\"\nedition = \"2024\"\n";
     let workspace = workspace();
     let dependencies = block_beginning("# Cargo.toml").replace(
@@ -61,14 +60,21 @@ fn the_example_works_in_an_empty_crate() {
     .unwrap();
     // The same versions as ours, so that nothing has to be fetched.
     fs::copy(workspace.join("Cargo.lock"), folder.join("Cargo.lock")).unwrap();
-    let output = Command::new(env!("CARGO"))
-        .args(["test", "--test", "shutdown", "--", "--nocapture"])
-        .current_dir(&folder)
-        .env("CARGO_TARGET_DIR", folder.join("target"))
-        .output()
-        .expect("cargo starts");
-    let printed = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
-    assert!(!output.status.success(), "{printed}");
+    let run = |test: &str| {
+        let output = Command::new(env!("CARGO"))
+            .args(["test", "--test", test, "--", "--nocapture"])
+            .current_dir(&folder)
+            .env("CARGO_TARGET_DIR", folder.join("target"))
+            .output()
+            .expect("cargo starts");
+        let printed = [output.stdout, output.stderr].concat();
+        let printed = String::from_utf8_lossy(&printed).into_owned();
+        (output.status.success(), printed)
+    };
+    let (passes, printed) = run("partition");
+    assert!(passes, "{printed}");
+    let (passes, printed) = run("shutdown");
+    assert!(!passes, "{printed}");
     let shown = block_beginning("sim FAILED");
     for line in shown.lines().filter(|line| line.trim() != "…") {
         assert!(

@@ -9,6 +9,20 @@ use insta::assert_snapshot;
 
 /// The report of a planted test, without what is of this machine and this build.
 fn report(name: &str) -> String {
+    let (passes, printed) = played(name);
+    assert!(!passes, "{name} passed:\n{printed}");
+    let (_, report) = printed.split_once("sim FAILED").expect("a report");
+    let of_machine = ["replay", "binary", "build", "files"];
+    let kept = report.lines().enumerate().filter(|(i, line)| {
+        let title = line.trim_start().split(' ').next().unwrap_or_default();
+        *i == 0 || line.starts_with("  ") && !of_machine.contains(&title)
+    });
+    let kept: Vec<_> = kept.map(|(_, line)| without_functions(line)).collect();
+    kept.join("\n")
+}
+
+/// Whether a planted test passes, and what it prints.
+fn played(name: &str) -> (bool, String) {
     let Output { status, stderr, .. } = Command::new(std::env::current_exe().unwrap())
         .args([
             &format!("planted::{name}"),
@@ -21,15 +35,7 @@ fn report(name: &str) -> String {
         .output()
         .expect("this binary starts again");
     let printed = String::from_utf8_lossy(&stderr).into_owned();
-    assert!(!status.success(), "{name} passed:\n{printed}");
-    let (_, report) = printed.split_once("sim FAILED").expect("a report");
-    let of_machine = ["replay", "binary", "build", "files"];
-    let kept = report.lines().enumerate().filter(|(i, line)| {
-        let title = line.trim_start().split(' ').next().unwrap_or_default();
-        *i == 0 || line.starts_with("  ") && !of_machine.contains(&title)
-    });
-    let kept: Vec<_> = kept.map(|(_, line)| without_functions(line)).collect();
-    kept.join("\n")
+    (status.success(), printed)
 }
 
 /// Without what is known only with all the debug information, and the trace's hash.
@@ -45,6 +51,33 @@ fn without_functions(line: &str) -> String {
         },
         None => line.to_owned(),
     }
+}
+
+#[test]
+fn of_a_partition() {
+    let report = report("a_partition");
+    let faults = [
+        "faults   partition main | svc  0.000000000..1.500000000 s  applied to 2 of 2",
+        "         clog idle  1.500000000..end  met nothing",
+    ];
+    assert!(report.contains(&faults.join("\n  ")), "{report}");
+}
+
+#[test]
+fn of_a_campaign_whose_fault_was_for_nothing() {
+    let (passes, printed) = played("a_fault_for_nothing");
+    assert!(passes, "{printed}");
+    let said: Vec<_> = printed
+        .lines()
+        .filter(|line| line.starts_with("sim: "))
+        .collect();
+    assert_eq!(
+        said,
+        [
+            "sim: reports::planted::a_fault_for_nothing: \"partition main | svc\" was asked for 3 \
+             times and never did anything: nothing was sent where it stood"
+        ]
+    );
 }
 
 #[test]

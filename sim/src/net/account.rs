@@ -48,10 +48,11 @@ impl RuleAccount {
 impl fmt::Display for RuleAccount {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let at = |span: Duration| Instant::BEGIN + span;
-        write!(f, "{}  {}..", self.rule, at(self.begun))?;
+        write!(f, "{}  {}", self.rule, at(self.begun))?;
         match self.lifted {
-            Some(lifted) => write!(f, "{} s", at(lifted))?,
-            None => f.write_str("end")?,
+            Some(lifted) if lifted == self.begun => f.write_str(" s")?,
+            Some(lifted) => write!(f, "..{} s", at(lifted))?,
+            None => f.write_str("..end")?,
         }
         match (self.eligible, self.applied) {
             (0, _) => f.write_str("  met nothing"),

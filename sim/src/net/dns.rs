@@ -82,7 +82,7 @@ impl Name {
                 });
             }
             let listed: Vec<_> = addresses.iter().map(ToString::to_string).collect();
-            core.note_name(format!("{} = {}", self.name, listed.join(", ")));
+            core.note_name(&format!("{} = {}", self.name, listed.join(", ")));
             Ok(core.net().dns_mut().set(&self.name, addresses)?)
         })?;
         Ok(self)
@@ -99,7 +99,7 @@ impl Name {
             .map_err(|error| RuleError::Link(error.into()));
         let set = latency.and_then(|latency| {
             open(&self.world, |core| {
-                core.note_name(format!("{} latency {:?}", self.name, latency.typical()));
+                core.note_name(&format!("{} latency {:?}", self.name, latency.typical()));
                 let dns = core.net().dns_mut();
                 Ok(dns.set_latency_of(&self.name, Some(latency))?)
             })

@@ -260,7 +260,7 @@ impl Link {
             .collect::<Result<Vec<_>, _>>()?;
         if new != old {
             open(&self.world, |core| {
-                core.note_link(format!("{} {text}", self.text));
+                core.note_link(&format!("{} {text}", self.text));
                 for (&way, config) in self.ways.iter().zip(new) {
                     core.set_link(way, config);
                 }

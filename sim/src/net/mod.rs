@@ -3,6 +3,7 @@
 //! Hosts are meant by name, by handle, by address, or in groups: see [`Hosts`].
 
 mod account;
+mod connections;
 mod dns;
 mod error;
 mod guard;
@@ -11,6 +12,9 @@ mod link;
 mod separate;
 
 pub use account::RuleAccount;
+pub use connections::{
+    hang, refuse, reset, too_many_files, try_hang, try_refuse, try_reset, try_too_many_files,
+};
 pub use dns::{Name, dns, try_dns};
 pub use error::RuleError;
 pub use guard::Guard;

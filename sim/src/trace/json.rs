@@ -49,7 +49,7 @@ impl<'a> JsonLines<'a> {
                 _ => name.and_then(|name| names.hosts.get(name.host as usize)),
             };
             let rule = match event.kind {
-                Kind::Fault | Kind::Lift | Kind::Link | Kind::Name => {
+                Kind::Fault | Kind::Lift | Kind::Link | Kind::Name | Kind::Reset => {
                     names.rules.get(event.number as usize)
                 }
                 _ => None,

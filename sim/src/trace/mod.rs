@@ -51,6 +51,7 @@ pub(crate) enum Kind {
     Link = 29,
     Name = 30,
     Bind = 31,
+    Reset = 34,
 }
 
 impl Kind {
@@ -87,6 +88,7 @@ impl Kind {
             Self::Lift => "lift",
             Self::Link => "link",
             Self::Name => "name",
+            Self::Reset => "reset",
         }
     }
 

@@ -86,7 +86,7 @@ impl fmt::Display for Line<'_> {
                 let host = names.hosts.get(number as usize).map_or("?", String::as_str);
                 write!(f, " {host}")
             }
-            Kind::Fault | Kind::Lift | Kind::Link | Kind::Name => {
+            Kind::Fault | Kind::Lift | Kind::Link | Kind::Name | Kind::Reset => {
                 let rule = names.rules.get(number as usize).map_or("?", String::as_str);
                 write!(f, " {rule}")
             }

@@ -86,12 +86,12 @@ impl Rules {
 
     /// What a name does as the youngest rule that stands says.
     fn failure_of(&self, name: &str) -> Option<DnsFailure> {
-        let parts = self.all.iter().flat_map(|rule| &rule.standing);
-        let failures = parts.filter_map(|part| match part {
+        let parts = self.all.iter().rev().flat_map(|rule| &rule.standing);
+        let mut failures = parts.filter_map(|part| match part {
             Part::Name(known, failure) if known == name => Some(*failure),
             _ => None,
         });
-        failures.last()
+        failures.next()
     }
 }
 
@@ -112,6 +112,30 @@ impl Core {
     pub(crate) fn rule_at(&mut self, text: String, fault: Fault) -> usize {
         let id = self.add_fault(fault);
         self.add_rule(Shape::AtHosts, text, Part::Fault(id))
+    }
+
+    /// Cuts the connections between hosts, and says how many these were.
+    pub(crate) fn reset(&mut self, between: &str, pairs: &[(u32, u32)]) -> usize {
+        let number = self.say(Kind::Reset, between);
+        let reset = |core: &mut Self, &(one, other): &(u32, u32)| {
+            let (one, other) = (core.net_host(one), core.net_host(other));
+            core.with_net(|net, now, _| net.reset_between(now, one, other))
+        };
+        let cut = pairs.iter().map(|pair| reset(self, pair)).sum();
+        let mut done = FaultStats::default();
+        done.eligible = cut as u64;
+        done.applied = cut as u64;
+        self.rules.faults.insert("reset");
+        self.rules.all.push(Rule {
+            text: format!("reset {between}"),
+            number,
+            shape: Shape::AtHosts,
+            begun: self.now,
+            ended: Some(self.now),
+            standing: Vec::new(),
+            done,
+        });
+        cut
     }
 
     /// Lets look-ups of a name fail.
@@ -250,13 +274,13 @@ impl Core {
     }
 
     /// The trace tells that links are different from now on.
-    pub(crate) fn note_link(&mut self, text: String) {
-        self.say(Kind::Link, &text);
+    pub(crate) fn note_link(&mut self, text: &str) {
+        self.say(Kind::Link, text.strip_prefix("link ").unwrap_or(text));
     }
 
     /// The trace tells that a name is different from now on.
-    pub(crate) fn note_name(&mut self, text: String) {
-        self.say(Kind::Name, &text);
+    pub(crate) fn note_name(&mut self, text: &str) {
+        self.say(Kind::Name, text);
     }
 
     fn say(&mut self, kind: Kind, text: &str) -> u64 {

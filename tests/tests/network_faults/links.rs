@@ -204,8 +204,8 @@ fn a_trace_tells_what_was_said_of_a_link() {
     });
     let timeline = run.timeline().unwrap().to_string();
     for said in [
-        "link link main | a, b loss 0.25",
-        "link link a > b mtu 1500 bytes",
+        "link main | a, b loss 0.25",
+        "link a > b mtu 1500 bytes",
         "link default link latency 20ms",
         "fault default link",
         "lift default link",

@@ -1,6 +1,7 @@
 //! The network as a test breaks it, and what programs see of that.
 
 mod accounts;
+mod connections;
 mod guards;
 mod links;
 mod names;

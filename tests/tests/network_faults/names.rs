@@ -26,7 +26,7 @@ fn a_name_fails_over_to_the_host_that_answers() {
         // It is pointed elsewhere while a client tries.
         let patient = sim.host("client").spawn(ask_until_answered("db", SECOND));
         sleep(3 * SECOND).await;
-        dns("db").to(&sim.host("db-2"));
+        dns("db").to(sim.host("db-2"));
         assert!(patient.await.unwrap() > 0);
         assert_eq!(asked.load(std::sync::atomic::Ordering::SeqCst), 2);
     });

@@ -1,10 +1,11 @@
 //! Partitions, holds, clogs and swizzles, seen by a service and its clients.
 
+use std::io;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use event_loop::net::TcpStream;
-use event_loop::time::{sleep, timeout};
+use event_loop::time::{Instant, sleep, timeout};
 use sim::net::{clog, hold, one_way, partition, release, repair, swizzle};
 use sim::{Config, Sim};
 
@@ -43,6 +44,19 @@ fn a_stream_stalls_while_a_partition_stands_and_goes_on_after_it() {
                 .unwrap(),
             3
         );
+    });
+}
+
+#[test]
+fn a_connect_through_a_partition_times_out_as_linux_does() {
+    over_seeds(async |sim| {
+        let _ = started(&sim, "svc").await;
+        let began = Instant::now();
+        partition("main", "svc").keep();
+        let error = ask("svc").await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        // 1 + 2 + 4 + … + 64: the SYN and six more.
+        assert_eq!((Instant::now() - began).as_secs(), 127);
     });
 }
 

@@ -112,3 +112,29 @@ async fn a_look_without_end() {
     })
     .await;
 }
+
+#[sim::test(seeds = 1, profile = "exact")]
+#[ignore = "fails on purpose"]
+async fn a_partition(sim: sim::Sim) {
+    let _ = (sim.host("svc"), sim.host("idle"));
+    let cut = sim::net::partition("main", "svc");
+    let connecting = event_loop::net::TcpStream::connect("svc:80");
+    let _ = event_loop::time::timeout(Duration::from_millis(1_500), connecting).await;
+    drop(cut);
+    sim::net::clog("idle").keep();
+    panic!("no answer");
+}
+
+#[sim::test(seeds = 3, profile = "exact")]
+#[ignore = "is run for what it says on its way"]
+async fn a_fault_for_nothing(sim: sim::Sim) {
+    let _ = sim.host("svc");
+    drop(sim::net::partition("main", "svc"));
+    let refused = sim::net::refuse("main", 80);
+    assert!(
+        event_loop::net::TcpStream::connect("10.0.0.1:80")
+            .await
+            .is_err()
+    );
+    refused.keep();
+}
