@@ -7,6 +7,7 @@ mod dns;
 mod sockets;
 mod tcp;
 mod udp;
+mod unix;
 
 use std::fmt;
 use std::future::Future;
@@ -33,6 +34,7 @@ pub use dns::{Dns, Lookup};
 pub use sockets::{Slot, Sockets};
 pub use tcp::{Tcp, TcpOption, TcpOptions};
 pub use udp::{Group, Receiving, Udp, UdpBinding, UdpOption, UdpOptions};
+pub use unix::{Unix, UnixKind};
 
 /// A task of a backend that can run.
 pub struct Runnable(pub(crate) async_task::Runnable<Head>);
@@ -71,7 +73,7 @@ pub struct TimerId(pub std::num::NonZeroU64);
 pub struct SocketKey(pub u64);
 
 /// A loop that is not tokio's. One trait object serves it all: its parts are supertraits.
-pub trait Backend: Dns + Sockets + Tcp + Udp + Send + Sync + 'static {
+pub trait Backend: Dns + Sockets + Tcp + Udp + Unix + Send + Sync + 'static {
     /// What is in force.
     fn describe(&self) -> Description;
     /// Which world it is of: a number that only says whether two are the same.

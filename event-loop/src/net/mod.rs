@@ -7,6 +7,9 @@ mod readiness;
 mod resolve;
 pub mod tcp;
 mod udp;
+#[cfg(unix)]
+#[macro_use]
+pub mod unix;
 mod world;
 
 use address::Target;
@@ -17,6 +20,8 @@ pub use tcp::listener::TcpListener;
 pub use tcp::socket::TcpSocket;
 pub use tcp::stream::TcpStream;
 pub use udp::{UdpBuilder, UdpSocket};
+#[cfg(unix)]
+pub use unix::{UnixDatagram, UnixListener, UnixStream};
 
 use std::io;
 

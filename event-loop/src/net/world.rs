@@ -232,6 +232,20 @@ impl WorldSocket {
         &self.watching().1
     }
 
+    /// One of many waits for the next change in a place of its own.
+    pub(super) fn pend_in<T>(
+        &self,
+        place: &mut Option<Place>,
+        polled: Poll<T>,
+        cx: &Context<'_>,
+    ) -> Poll<T> {
+        if polled.is_pending() {
+            let place = place.get_or_insert_with(|| Place::new(self.watchers()));
+            place.wait(cx.waker());
+        }
+        polled
+    }
+
     fn watching(&self) -> &(Arc<Waiters>, Waker) {
         self.watchers.get_or_init(|| {
             let waiters = Arc::<Waiters>::default();
@@ -269,4 +283,12 @@ fn numberless<T>(outcome: io::Result<T>) -> io::Result<T> {
 
 pub(super) fn would_block<T>(outcome: &io::Result<T>) -> bool {
     matches!(outcome, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+}
+
+/// For calls that say `WouldBlock` where they wait.
+pub(super) fn pending<T>(outcome: io::Result<T>) -> Poll<io::Result<T>> {
+    match would_block(&outcome) {
+        true => Poll::Pending,
+        false => Poll::Ready(outcome),
+    }
 }

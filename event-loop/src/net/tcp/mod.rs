@@ -9,4 +9,6 @@ pub(super) mod socket;
 pub(super) mod stream;
 
 pub use borrowed::{ReadHalf, WriteHalf};
+#[cfg(unix)]
+pub(super) use owned::WorldWriter;
 pub use owned::{OwnedReadHalf, OwnedWriteHalf, ReuniteError};

@@ -28,8 +28,8 @@ pub struct OwnedWriteHalf {
     repr: Repr<tokio_tcp::OwnedWriteHalf, WorldWriter>,
 }
 
-/// A world's half that writes.
-struct WorldWriter {
+/// A world's half that writes, of a stream of whichever kind.
+pub(in crate::net) struct WorldWriter {
     socket: Arc<WorldSocket>,
     ends_when_dropped: bool,
 }
@@ -44,10 +44,7 @@ pub(super) fn split(
         }
         Repr::World(socket) => {
             let socket = Arc::new(socket);
-            let writer = WorldWriter {
-                socket: socket.clone(),
-                ends_when_dropped: true,
-            };
+            let writer = WorldWriter::new(socket.clone());
             (Repr::World(socket), Repr::World(writer))
         }
     };
@@ -78,7 +75,7 @@ impl OwnedReadHalf {
                     (Repr::Tokio(reader), Repr::Tokio(writer))
                 }
             },
-            (Repr::World(reader), Repr::World(writer)) if Arc::ptr_eq(&reader, &writer.socket) => {
+            (Repr::World(reader), Repr::World(writer)) if writer.is_of(&reader) => {
                 drop(reader);
                 let socket = Arc::into_inner(writer.without_end());
                 return Ok(TcpStream::in_world(socket.expect("there are two halves")));
@@ -138,18 +135,31 @@ impl OwnedWriteHalf {
     fn poll_shut_down(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut self.repr {
             Repr::Tokio(half) => Pin::new(half).poll_shutdown(cx),
-            Repr::World(writer) => {
-                let ended = writer.shut_down();
-                // Once is enough: dropping it has nothing left to do.
-                writer.ends_when_dropped &= ended.is_err();
-                Poll::Ready(ended)
-            }
+            Repr::World(writer) => Poll::Ready(writer.end()),
         }
     }
 }
 
 impl WorldWriter {
-    fn without_end(mut self) -> Arc<WorldSocket> {
+    pub(in crate::net) const fn new(socket: Arc<WorldSocket>) -> Self {
+        Self {
+            socket,
+            ends_when_dropped: true,
+        }
+    }
+
+    pub(in crate::net) fn is_of(&self, reader: &Arc<WorldSocket>) -> bool {
+        Arc::ptr_eq(reader, &self.socket)
+    }
+
+    /// Once is enough: dropping it has nothing left to do.
+    pub(in crate::net) fn end(&mut self) -> io::Result<()> {
+        let ended = self.shut_down();
+        self.ends_when_dropped &= ended.is_err();
+        ended
+    }
+
+    pub(in crate::net) fn without_end(mut self) -> Arc<WorldSocket> {
         self.ends_when_dropped = false;
         self.socket.clone()
     }

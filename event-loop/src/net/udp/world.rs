@@ -8,8 +8,7 @@ use std::task::{Context, Poll};
 use crate::backend::{Receiving, Slot};
 use crate::coop;
 use crate::io::Interest;
-use crate::net::world::{WorldSocket, would_block};
-use crate::waiters::Place;
+use crate::net::world::{WorldSocket, pending, would_block};
 
 /// The largest datagram, and so all that a buffer of unknown size needs.
 pub(super) const LARGEST: usize = 65_535;
@@ -105,21 +104,5 @@ impl WorldSocket {
     fn sent(&self, sent: io::Result<usize>) -> io::Result<usize> {
         self.remembered.set_writable(!would_block(&sent));
         sent
-    }
-
-    /// One of many waits for the next change in a place of its own.
-    fn pend_in<T>(&self, place: &mut Option<Place>, polled: Poll<T>, cx: &Context<'_>) -> Poll<T> {
-        if polled.is_pending() {
-            let place = place.get_or_insert_with(|| Place::new(self.watchers()));
-            place.wait(cx.waker());
-        }
-        polled
-    }
-}
-
-fn pending<T>(outcome: io::Result<T>) -> Poll<io::Result<T>> {
-    match would_block(&outcome) {
-        true => Poll::Pending,
-        false => Poll::Ready(outcome),
     }
 }

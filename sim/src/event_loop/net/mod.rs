@@ -4,6 +4,8 @@ mod dns;
 mod readiness;
 mod tcp;
 mod udp;
+#[cfg(unix)]
+mod unix;
 
 use std::io::{self, IoSlice};
 use std::net::{Shutdown, SocketAddr};

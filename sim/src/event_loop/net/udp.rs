@@ -143,7 +143,7 @@ const LEAST_SEND_BUFFER: usize = 4_608;
 
 impl SimLoop {
     /// A call that may say `WouldBlock`, and then waits if there is a waker.
-    fn call_or_wait<R>(
+    pub(super) fn call_or_wait<R>(
         &self,
         socket: SocketKey,
         wait: Option<(Slot, &Waker)>,
