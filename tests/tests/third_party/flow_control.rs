@@ -15,7 +15,7 @@ use h2::server::Builder;
 use h2::{RecvStream, SendStream};
 use hyper::http::{Request, Response};
 
-use crate::scene::{Hosts, plays_everywhere};
+use crate::scene::{Hosts, plays_by_foul_weather, plays_everywhere};
 
 /// What a stream may have under way.
 const WINDOW: u32 = 1000;
@@ -29,6 +29,7 @@ const PAUSE: Duration = Duration::from_millis(200);
 #[test]
 fn windows_that_run_out_let_every_body_through() {
     plays_everywhere(many_bodies, &vec![true; 5]);
+    plays_by_foul_weather(many_bodies, &vec![true; 5]);
 }
 
 #[test]

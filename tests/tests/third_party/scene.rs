@@ -7,6 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use event_loop::{EventLoop, LoopConfig, TaskHandle, production};
+use sim::net::{Corruption, link};
 use sim::{Config, Run};
 
 /// How many seeds a scene is played with, the plain run included.
@@ -71,10 +72,39 @@ where
     assert_eq!(hashes.len() as u64, SEEDS, "every seed is a run of its own");
 }
 
+/// Plays the scene in worlds whose link loses, delays and repeats, and sees to it that it comes to
+/// `expected` all the same.
+#[track_caller]
+pub(crate) fn plays_by_foul_weather<F, T>(scene: fn(Hosts) -> F, expected: &T)
+where
+    F: Future<Output = T> + Send + 'static,
+    T: Debug + PartialEq + Send + 'static,
+{
+    let foul = move |hosts| async move {
+        foul_weather();
+        scene(hosts).await
+    };
+    for seed in 0..SEEDS {
+        let run = plays_the_same_twice(seed, foul);
+        assert_eq!(run.value.as_ref(), Some(expected), "seed {seed}");
+    }
+}
+
+/// From here on the link between the two hosts of a world is a bad one.
+pub(crate) fn foul_weather() {
+    link("main", "client")
+        .jitter(Duration::from_millis(50))
+        .loss(0.2)
+        .duplicate(0.2)
+        .reorder(0.2, Duration::from_millis(1500))
+        .corrupt(0.1, Corruption::Dropped);
+}
+
 /// Plays the scene twice in a world under one seed, and sees to it that the runs are the same.
 #[track_caller]
-pub(crate) fn plays_the_same_twice<F, T>(seed: u64, scene: fn(Hosts) -> F) -> Run<T>
+pub(crate) fn plays_the_same_twice<S, F, T>(seed: u64, scene: S) -> Run<T>
 where
+    S: FnOnce(Hosts) -> F + Copy + Send + 'static,
     F: Future<Output = T> + Send + 'static,
     T: Debug + PartialEq + Send + 'static,
 {
@@ -109,8 +139,9 @@ where
 }
 
 /// On a fresh thread, for some crates keep a random generator for each.
-fn simulate<F, T>(seed: u64, scene: fn(Hosts) -> F) -> Run<T>
+fn simulate<S, F, T>(seed: u64, scene: S) -> Run<T>
 where
+    S: FnOnce(Hosts) -> F + Send + 'static,
     F: Future<Output = T> + Send + 'static,
     T: Send + 'static,
 {

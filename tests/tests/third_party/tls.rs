@@ -21,7 +21,7 @@ use tokio_rustls::rustls::{
 };
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
-use crate::scene::{Hosts, plays_everywhere, plays_the_same_twice};
+use crate::scene::{Hosts, plays_by_foul_weather, plays_everywhere, plays_the_same_twice};
 
 const NAME: &str = "server.test";
 const HTTP1: &[u8] = b"http/1.1";
@@ -32,12 +32,14 @@ const BODY: usize = 40_000;
 
 #[test]
 fn hyper_answers_over_tls_with_http1() {
-    plays_everywhere(|hosts| echoes(hosts, HTTP1), &answers("HTTP/1.1"));
+    plays_everywhere(http1, &answers("HTTP/1.1"));
+    plays_by_foul_weather(http1, &answers("HTTP/1.1"));
 }
 
 #[test]
 fn hyper_answers_over_tls_with_http2() {
-    plays_everywhere(|hosts| echoes(hosts, HTTP2), &answers("HTTP/2.0"));
+    plays_everywhere(http2, &answers("HTTP/2.0"));
+    plays_by_foul_weather(http2, &answers("HTTP/2.0"));
 }
 
 #[test]
@@ -69,6 +71,14 @@ fn answers(version: &str) -> Vec<String> {
     let lengths = [0, 1, 100, BODY];
     let answer = |length| format!("200 OK, {version}, {length} bytes, as they were sent");
     lengths.map(answer).to_vec()
+}
+
+async fn http1(hosts: Hosts) -> Vec<String> {
+    echoes(hosts, HTTP1).await
+}
+
+async fn http2(hosts: Hosts) -> Vec<String> {
+    echoes(hosts, HTTP2).await
 }
 
 async fn echoes(hosts: Hosts, protocol: &'static [u8]) -> Vec<String> {

@@ -7,7 +7,7 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{accept_async, client_async, client_async_with_config};
 
-use crate::scene::{Hosts, plays_everywhere};
+use crate::scene::{Hosts, plays_by_foul_weather, plays_everywhere};
 
 #[test]
 fn messages_of_every_kind_come_back() {
@@ -20,7 +20,9 @@ fn messages_of_every_kind_come_back() {
         "close: normal, bye",
         "end",
     ];
-    plays_everywhere(conversation, &expected.map(str::to_owned).to_vec());
+    let expected = expected.map(str::to_owned).to_vec();
+    plays_everywhere(conversation, &expected);
+    plays_by_foul_weather(conversation, &expected);
 }
 
 #[test]
