@@ -3,6 +3,7 @@
 
 use std::future::Future;
 use std::io::ErrorKind;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use event_loop::net::{TcpListener, TcpStream};
@@ -106,7 +107,9 @@ impl Network for Ours {
             ours.config = ours.config.latency(least..=most);
         }
         ours.run(0, |world| async move {
-            world.host(SERVER).spawn(server).detach();
+            let servers = world.host("server");
+            assert_eq!(servers.ip(), SERVER.ip(), "hosts are numbered as they come");
+            servers.spawn(server).detach();
             let client = world.host("client").spawn(client).await;
             client.expect("the client comes to its end");
         });
@@ -118,7 +121,7 @@ impl Streams for Ours {
     type Stream = TcpStream;
 
     async fn listen() -> TcpListener {
-        TcpListener::bind(("0.0.0.0", PORT)).await.expect(WELL)
+        TcpListener::bind(("0.0.0.0", SERVER.port())).await.expect(WELL)
     }
 
     async fn accept(listener: &mut TcpListener) -> TcpStream {
@@ -127,7 +130,7 @@ impl Streams for Ours {
 
     async fn connect() -> TcpStream {
         loop {
-            match TcpStream::connect((SERVER, PORT)).await {
+            match TcpStream::connect(SERVER).await {
                 // A seeded run may begin with the client.
                 Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
                     event_loop::time::sleep(Duration::from_millis(1)).await;
@@ -138,8 +141,8 @@ impl Streams for Ours {
     }
 }
 
-const SERVER: &str = "server";
-const PORT: u16 = 80;
+/// The second host of a world, after the test's own.
+const SERVER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 2)), 80);
 const WELL: &str = "the network is well";
 
 /// The current-thread loop of production, for what the handle costs on top of tokio.
