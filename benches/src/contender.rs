@@ -85,6 +85,8 @@ impl Contender {
             Self::Ours(profile, picks) => {
                 let ours = Ours::new(profile, picks)?;
                 work::measure_streams(&ours, work)
+                    .or_else(|| work::measure_datagrams(&ours, work))
+                    .or_else(|| ours.measure_hosts(work))
             }
             #[cfg(feature = "turmoil")]
             Self::Turmoil => work::measure_streams(&Turmoil, work)

@@ -75,7 +75,8 @@ pub struct Net {
     pub(crate) links: Links,
     pub(crate) sockets: Slab<Socket>,
     pub(crate) sockets_made: u64,
-    pub(crate) conns: Slab<Conn>,
+    /// In boxes: they are large, and a table that grows would move them all.
+    pub(crate) conns: Slab<Box<Conn>>,
     pub(crate) datagrams: Datagrams,
     pub(crate) events: Agenda,
     pub(crate) dns: Dns,
@@ -304,7 +305,7 @@ impl Net {
             .ok_or(NetError::BadSocket)
     }
 
-    pub(crate) fn remove_conn(&mut self, id: ConnId) -> Conn {
+    pub(crate) fn remove_conn(&mut self, id: ConnId) -> Box<Conn> {
         if self.watch.is_some() {
             self.forget_pending(id, Side::Opener);
             self.forget_pending(id, Side::Acceptor);

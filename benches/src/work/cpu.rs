@@ -11,7 +11,8 @@ pub(crate) fn time_of(work: impl FnOnce()) -> Duration {
     now() - before
 }
 
-fn now() -> Duration {
+/// CPU time so far.
+pub(crate) fn now() -> Duration {
     // rustix calls the kernel itself: madsim replaces libc's symbol, and panics for this clock.
     let time = clock_gettime(ClockId::ProcessCPUTime);
     Duration::try_from(time).expect("CPU time is never negative")

@@ -55,11 +55,15 @@ pub enum Work {
     Windows(Link),
     /// Row e2: million datagrams in bursts of 32,000 per CPU second.
     Bursts,
+    /// Row hosts: CPU microseconds of an hour with that many idle hosts, all linked.
+    IdleMesh(u32),
+    /// Row hosts: million round trips per CPU second, that many hosts talking in pairs.
+    EchoInPairs(u32),
 }
 
 impl Work {
     /// Every work, in the order of the table.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 29] = [
         Self::SpawnAndJoin,
         Self::SelfWakes,
         Self::Sleeps,
@@ -85,6 +89,10 @@ impl Work {
         Self::Windows(Link::Ideal),
         Self::Windows(Link::Millisecond),
         Self::Bursts,
+        Self::IdleMesh(2),
+        Self::IdleMesh(1_000),
+        Self::EchoInPairs(2),
+        Self::EchoInPairs(1_000),
     ];
 
     /// The name a child process is called with.
@@ -94,6 +102,8 @@ impl Work {
             Self::OneWay(link) => return format!("d2-{}", link.name()),
             Self::Windows(link) => return format!("e-{}", link.name()),
             Self::Connections(connections) => return format!("j-{connections}"),
+            Self::IdleMesh(hosts) => return format!("idle-{hosts}"),
+            Self::EchoInPairs(hosts) => return format!("pairs-{hosts}"),
             Self::Bursts => "e2",
             Self::SpawnAndJoin => "a",
             Self::SelfWakes => "b",
@@ -126,6 +136,8 @@ impl Work {
                 | Self::Connections(_)
                 | Self::Windows(_)
                 | Self::Bursts
+                | Self::IdleMesh(_)
+                | Self::EchoInPairs(_)
         )
     }
 

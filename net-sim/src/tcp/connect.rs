@@ -317,13 +317,13 @@ impl Net {
         let mut opener = End::new(Some(host_id), addr, Owner::Socket(id), there, pipe());
         opener.paired = true;
         let acceptor = End::new(peer, remote, Owner::Closed, back, pipe());
-        let conn = ConnId(self.conns.insert(Conn {
+        let conn = ConnId(self.conns.insert(Box::new(Conn {
             stage: Stage::Opening,
             ends: [opener, acceptor],
             retry: None,
             retries: 0,
             tried_at: now,
-        }) as u32);
+        })) as u32);
         let socket = self.socket_mut(id)?;
         socket.state = State::Stream(conn, Side::Opener);
         socket.speaks_v6 |= to.is_ipv6();

@@ -1,17 +1,17 @@
 //! Our own loop: simulated as a test has it (hosts, network, limits and the trace's hash switched
 //! on), and in production.
 
+mod hosts;
+mod network;
+
 use std::future::Future;
-use std::io::ErrorKind;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use event_loop::net::{TcpListener, TcpStream};
 use event_loop::{LoopConfig, production};
 use sim::{Config, Sim};
 
 use crate::contender::{Picks, Profile};
-use crate::work::{Clocked, Executor, Link, Network, Streams};
+use crate::work::{Clocked, Executor, Link};
 
 /// The simulated loop with one configuration.
 #[derive(Clone, Debug)]
@@ -39,6 +39,17 @@ impl Ours {
             .polls(u64::MAX)
             .polls_at_once(u64::MAX);
         Some(Self { config, first_seed })
+    }
+}
+
+impl Ours {
+    /// The same with such links between hosts.
+    fn with_links(&self, link: Link) -> Self {
+        let mut ours = self.clone();
+        if let Some((least, most)) = link.latency() {
+            ours.config = ours.config.latency(least..=most);
+        }
+        ours
     }
 }
 
@@ -95,55 +106,6 @@ impl Clocked for Ours {
         world.host(&name).spawn(future).detach();
     }
 }
-
-impl Network for Ours {
-    fn run_pair<S, C>(&self, link: Link, server: S, client: C)
-    where
-        S: Future<Output = ()> + Send + 'static,
-        C: Future<Output = ()> + Send + 'static,
-    {
-        let mut ours = self.clone();
-        if let Some((least, most)) = link.latency() {
-            ours.config = ours.config.latency(least..=most);
-        }
-        ours.run(0, |world| async move {
-            let servers = world.host("server");
-            assert_eq!(servers.ip(), SERVER.ip(), "hosts are numbered as they come");
-            servers.spawn(server).detach();
-            let client = world.host("client").spawn(client).await;
-            client.expect("the client comes to its end");
-        });
-    }
-}
-
-impl Streams for Ours {
-    type Listener = TcpListener;
-    type Stream = TcpStream;
-
-    async fn listen() -> TcpListener {
-        TcpListener::bind(("0.0.0.0", SERVER.port())).await.expect(WELL)
-    }
-
-    async fn accept(listener: &mut TcpListener) -> TcpStream {
-        listener.accept().await.expect(WELL).0
-    }
-
-    async fn connect() -> TcpStream {
-        loop {
-            match TcpStream::connect(SERVER).await {
-                // A seeded run may begin with the client.
-                Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
-                    event_loop::time::sleep(Duration::from_millis(1)).await;
-                }
-                stream => return stream.expect(WELL),
-            }
-        }
-    }
-}
-
-/// The second host of a world, after the test's own.
-const SERVER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 2)), 80);
-const WELL: &str = "the network is well";
 
 /// The current-thread loop of production, for what the handle costs on top of tokio.
 #[derive(Clone, Copy, Debug)]
