@@ -23,6 +23,9 @@ impl Site {
     pub const SHORT_READ: Self = Self::new("net.short_read");
     /// How many of the bytes that fit one write takes; 0 is all of them.
     pub const SHORT_WRITE: Self = Self::new("net.short_write");
+    /// Before how many of those that came at the same instant over other links a connection
+    /// comes to its listener; 0 is after all that were there.
+    pub const TIE: Self = Self::new("net.tie");
     /// How much longer than its latency something takes, of its link's jitter; 0 is no longer.
     pub const JITTER: Self = Self::new("net.jitter");
     /// Whether something is lost on its link; 0 is that it arrives.

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use net_sim::drive::Pair;
 use net_sim::{
-    Decide, Fault, FaultId, How, Latency, LinkConfig, NetConfig, NetError, Plain, Probability, Site,
+    Decide, Fault, FaultId, How, Latency, LinkConfig, Loss, NetConfig, NetError, Plain,
+    Probability, SegmentKind, Sighted, Site,
 };
 use virtual_time::Instant;
 
@@ -78,6 +79,31 @@ fn a_lost_segment_is_late_and_what_is_behind_it_waits() {
         sent + TIMEOUT + 10 * MS,
         "acknowledged, and no more"
     );
+}
+
+#[test]
+fn an_observer_sees_what_is_lost_and_what_is_sent_again() {
+    let mut pair = lossy();
+    let (client, _server) = pair.connected();
+    pair.net.set_observed(true);
+    lose(&mut pair, [1, 1]);
+    pair.write(client, b"x").unwrap();
+    pair.drive();
+    let seen = std::iter::from_fn(|| pair.net.pop_sighting());
+    let data = seen.filter(|seen| seen.segment.kind == SegmentKind::Data(b"x".to_vec()));
+    let data: Vec<_> = data
+        .map(|seen| (seen.sighted, seen.segment.sequence))
+        .collect();
+    let lost = Sighted::Dropped(Loss::Link);
+    let expected = [
+        Sighted::Sent,
+        lost,
+        Sighted::Sent,
+        lost,
+        Sighted::Sent,
+        Sighted::Delivered,
+    ];
+    assert_eq!(data, expected.map(|sighted| (sighted, 1)));
 }
 
 #[test]

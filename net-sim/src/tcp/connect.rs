@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use virtual_time::Instant;
 
+use super::listener::Pending;
 use super::pipe::{Cargo, Pipe};
 use super::{Conn, ConnId, End, Owner, Side, Stage};
 use crate::event::Event;
@@ -228,6 +229,13 @@ impl Net {
         let Owner::Listener(listener_id) = self.conns[id.index()].end(Side::Acceptor).owner else {
             return;
         };
+        let link = self.conns[id.index()].end(Side::Opener).link;
+        let takes_time = !self.links.typical(link).is_zero();
+        let pending = Pending {
+            conn: id,
+            since: now,
+            link: takes_time.then_some(link),
+        };
         let state = self.socket_mut(listener_id).map(|socket| &mut socket.state);
         let Ok(State::Listening(listener)) = state else {
             if self.disown(now, id) {
@@ -236,7 +244,7 @@ impl Net {
             return;
         };
         if !listener.is_full() {
-            listener.push(id);
+            listener.push(pending, decide);
             self.conns[id.index()].stage = Stage::Open;
             self.changed(listener_id);
             self.conns[id.index()].inbound_mut(Side::Acceptor).held = false;

@@ -7,14 +7,26 @@ use virtual_time::Instant;
 
 use super::{ConnId, Owner, Side};
 use crate::fault::Ruling;
+use crate::link::LinkId;
 use crate::socket::{Socket, State};
-use crate::{Decide, Net, NetError, Result, SocketId};
+use crate::{Decide, Net, NetError, Result, Site, SocketId};
+
+/// Among how many connections that arrive at one instant the order is open.
+const MOST_TIED: usize = 8;
 
 /// Connections made and not yet accepted.
 #[derive(Debug)]
 pub(crate) struct Listener {
     backlog: usize,
-    pending: VecDeque<ConnId>,
+    pending: VecDeque<Pending>,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pending {
+    pub(super) conn: ConnId,
+    pub(super) since: Instant,
+    /// The way it came; one that takes no time leaves no order open.
+    pub(super) link: Option<LinkId>,
 }
 
 impl Listener {
@@ -27,12 +39,23 @@ impl Listener {
         self.pending.len() > self.backlog
     }
 
-    pub(super) fn push(&mut self, conn: ConnId) {
-        self.pending.push_back(conn);
+    /// Connections that come over different links at one instant come in any order.
+    pub(super) fn push(&mut self, new: Pending, decide: &mut dyn Decide) {
+        let tied = |old: &&Pending| {
+            let ways = old.link.zip(new.link);
+            old.since == new.since && ways.is_some_and(|(old, new)| old != new)
+        };
+        let tied = self.pending.iter().rev().take(MOST_TIED).take_while(tied);
+        let before = match tied.count() as u64 {
+            0 => 0,
+            n => decide.choose(Site::TIE, n + 1).min(n),
+        };
+        let place = self.pending.len() - before as usize;
+        self.pending.insert(place, new);
     }
 
     pub(super) fn into_pending(self) -> impl Iterator<Item = ConnId> {
-        self.pending.into_iter()
+        self.pending.into_iter().map(|pending| pending.conn)
     }
 }
 
@@ -90,7 +113,7 @@ impl Net {
     ) -> Result<(SocketId, SocketAddr)> {
         self.observe(now);
         self.check_descriptors(id)?;
-        // Nothing to decide yet: Linux hands out connections in the order they came.
+        // Linux hands out connections in the order they came, which was decided then.
         let _ = decide;
         let socket = self.socket_mut(id)?;
         let State::Listening(listener) = &mut socket.state else {
@@ -99,7 +122,11 @@ impl Net {
                 _ => NetError::InvalidInput,
             });
         };
-        let conn = listener.pending.pop_front().ok_or(NetError::WouldBlock)?;
+        let conn = listener
+            .pending
+            .pop_front()
+            .ok_or(NetError::WouldBlock)?
+            .conn;
         let accepted = Socket {
             serial: 0,
             host: socket.host,
