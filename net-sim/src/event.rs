@@ -13,6 +13,8 @@ pub(crate) enum Event {
     Acknowledgement(ConnId, Side),
     /// The retransmission timer of this side.
     Retransmission(ConnId, Side),
+    /// The keep-alive timer of this side.
+    Silence(ConnId, Side),
     /// The handshake is tried again, or given up.
     Handshake(ConnId),
     /// The first datagrams under way on this link reach its end.

@@ -12,7 +12,7 @@ use crate::event::Event;
 use crate::host::Host;
 use crate::link::Links;
 use crate::socket::{Socket, State};
-use crate::tcp::{Conn, ConnId, Side};
+use crate::tcp::{Conn, ConnId, Side, Silences};
 use crate::udp::Datagrams;
 use crate::unix::Names;
 use crate::watch::Watch;
@@ -82,6 +82,8 @@ pub struct Net {
     pub(crate) dns: Dns,
     pub(crate) unix_names: BTreeMap<HostId, Names>,
     changed: VecDeque<SocketId>,
+    /// Ends whose peer does not answer.
+    pub(crate) silences: Silences,
     /// The hosts without power, and the rule that cuts each off.
     pub(crate) off: BTreeMap<HostId, FaultId>,
     /// Observers and monitors, if there are any.
@@ -184,6 +186,7 @@ impl Net {
                 Event::Retransmission(conn, side) => {
                     self.retransmission(at, conn, side, decide);
                 }
+                Event::Silence(conn, side) => self.silence(at, conn, side, decide),
                 Event::Handshake(conn) => self.handshake_retry(at, conn, decide),
                 Event::Datagrams(link) => self.datagrams_arrive(at, link, decide),
                 Event::Answer(query) => self.answer(query),
@@ -310,6 +313,7 @@ impl Net {
             self.forget_pending(id, Side::Opener);
             self.forget_pending(id, Side::Acceptor);
         }
+        self.forget_silences(id);
         let conn = self.conns.remove(id.index());
         for key in conn.scheduled() {
             self.events.cancel(key);

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::socket::State;
 use crate::{Net, NetError, Result, SocketId};
 
 /// When a peer that says nothing is asked for a sign of life, and how often.
@@ -75,6 +76,9 @@ impl Net {
     /// [`NetError::BadSocket`].
     pub fn set_keepalive(&mut self, id: SocketId, on: bool) -> Result<()> {
         self.options_mut(id)?.keepalive = on;
+        if let State::Stream(conn, side) = self.socket(id)?.state {
+            self.keepalive_changed(conn, side);
+        }
         Ok(())
     }
 
@@ -104,6 +108,9 @@ impl Net {
             interval: within(times.interval.as_secs(), 32_767)?,
             count: within(times.count.into(), 127)? as u8,
         };
+        if let State::Stream(conn, side) = self.socket(id)?.state {
+            self.keepalive_changed(conn, side);
+        }
         Ok(())
     }
 

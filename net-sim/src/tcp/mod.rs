@@ -17,6 +17,7 @@ mod queue;
 mod reset;
 mod retransmit;
 mod segment;
+mod silence;
 mod socket;
 mod stream;
 mod vanish;
@@ -30,6 +31,7 @@ pub(crate) use keepalive::KeepaliveTimes;
 pub(crate) use listener::Listener;
 pub(crate) use pipe::Cargo;
 use pipe::Pipe;
+pub(crate) use silence::Silences;
 pub(crate) use socket::spoken;
 
 use crate::host::Pairing;
@@ -38,7 +40,7 @@ use crate::{HostId, NetError, SocketId};
 use virtual_time::{Instant, TimerKey};
 
 /// A connection. Its events are cancelled with it, so that no id outlives it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct ConnId(pub(crate) u32);
 
 impl ConnId {
@@ -48,7 +50,7 @@ impl ConnId {
 }
 
 /// One of the two ends of a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Side {
     /// The end that called `connect`.
     Opener,
@@ -179,6 +181,12 @@ impl Conn {
 
     fn pairing(&self, side: Side) -> Pairing {
         Pairing::new(self.end(side).addr, self.end(side.other()).addr)
+    }
+
+    /// When `side` heard from its peer last.
+    fn heard(&self, side: Side, now: Instant) -> Instant {
+        let arrival = self.inbound(side).last_arrival();
+        arrival.max(self.end(side).out.last_ack()).min(now)
     }
 
     /// Whether Linux's state of this side is `CLOSE`: no peer to speak of.

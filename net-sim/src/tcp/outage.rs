@@ -64,8 +64,10 @@ impl Net {
             self.try_handshake_again(now, id);
         }
         self.schedule_arrival(now, id, side);
-        self.expect_timeout(now, id, side);
-        self.expect_timeout(now, id, side.other());
+        for side in [side, side.other()] {
+            self.expect_timeout(now, id, side);
+            self.mind_silence(now, id, side);
+        }
     }
 
     /// What was held arrives now, acknowledgements first.

@@ -353,6 +353,16 @@ impl Pipe {
         self.receive_buffer = bytes;
     }
 
+    /// When the last segment arrived or arrives.
+    pub(super) fn last_arrival(&self) -> Instant {
+        self.last_arrival
+    }
+
+    /// When the last acknowledgement reached or reaches the sender.
+    pub(super) fn last_ack(&self) -> Instant {
+        self.last_ack
+    }
+
     // For those who watch.
 
     /// Offset behind the last byte that the sender let go.

@@ -183,7 +183,7 @@ impl Net {
     }
 
     /// Asks the peer what it has received and has room for.
-    fn probe(&mut self, now: Instant, id: ConnId, side: Side, decide: &mut dyn Decide) {
+    pub(super) fn probe(&mut self, now: Instant, id: ConnId, side: Side, decide: &mut dyn Decide) {
         let conn = &self.conns[id.index()];
         let (link, back) = (conn.end(side).link, conn.end(side.other()).link);
         let peer_is_gone = conn.end(side.other()).untold;
@@ -202,7 +202,7 @@ impl Net {
 
     /// What Linux does when it has heard nothing for too long: the connection is gone, and the
     /// peer is not told.
-    fn time_out(&mut self, now: Instant, id: ConnId, side: Side) {
+    pub(super) fn time_out(&mut self, now: Instant, id: ConnId, side: Side) {
         let end = self.conns[id.index()].end_mut(side);
         end.reset = true;
         end.untold = true;

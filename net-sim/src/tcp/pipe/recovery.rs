@@ -308,7 +308,7 @@ impl Pipe {
     }
 
     /// Whether the sender has something to send, or sent and not acknowledged.
-    fn waits(&self) -> bool {
+    pub(in crate::tcp) fn waits(&self) -> bool {
         let bytes = self.acked < self.sent || self.sent < self.written;
         bytes || matches!(self.fin, Fin::Queued | Fin::Sent)
     }
