@@ -2,13 +2,14 @@
 
 use std::future::{Future, pending};
 use std::io;
+use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Mutex;
 use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::Duration;
 
-use event_loop::net::{TcpListener, TcpStream};
+use event_loop::net::{TcpListener, TcpSocket, TcpStream};
 use event_loop::time::{Instant, sleep, timeout};
 use event_loop::{Closed, ErrorContext, EventLoop, LoopError, spawn};
 use futures::channel::oneshot;
@@ -234,9 +235,10 @@ fn a_socket_that_outlives_its_loop_errs_and_never_panics(backend: Backend) {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
         let (client, accepted) = futures::join!(TcpStream::connect(address), listener.accept());
-        io::Result::Ok((listener, client?, accepted?.0))
+        let unused = [TcpSocket::new_v4()?, TcpSocket::new_v4()?];
+        io::Result::Ok((listener, client?, accepted?.0, unused))
     });
-    let (listener, client, accepted) = sockets.unwrap().unwrap();
+    let (listener, client, accepted, [one, two]) = sockets.unwrap().unwrap();
     let in_task = OnDrop::new(move || use_socket(accepted));
     ev.spawn(async move {
         let _held = in_task;
@@ -250,12 +252,23 @@ fn a_socket_that_outlives_its_loop_errs_and_never_panics(backend: Backend) {
     // A connection that was waiting when the loop closed may still be accepted.
     let _ = poll_once(listener.accept());
     drop(listener);
+    let address = SocketAddr::from(([127, 0, 0, 1], 1));
+    assert!(one.bind(address).is_err() || !backend.is_simulated());
+    assert_eq!(one.listen(1).unwrap_err().to_string(), Closed.to_string());
+    assert!(fails(two.connect(address)));
     assert_eq!(reports.take(), [""; 0]);
 }
 
-/// Polls a read, a write and a shutdown: errors, bytes or nothing, but no panic.
+/// Makes its calls: errors, bytes or nothing, but no panic.
 fn use_socket(mut stream: TcpStream) {
     let _ = (stream.local_addr(), stream.peer_addr(), stream.nodelay());
+    let _ = (stream.set_ttl(9), stream.linger(), stream.take_error());
+    let _ = (stream.try_read(&mut [0]), stream.try_write(b"x"));
+    let _ = poll_once(stream.peek(&mut [0]));
+    let _ = poll_once(stream.readable());
+    let _ = poll_once(stream.writable());
+    let (reader, writer) = stream.into_split();
+    stream = reader.reunite(writer).expect("they are of one");
     let _ = poll_once(stream.read(&mut [0]));
     let _ = poll_once(stream.write(b"x"));
     let _ = poll_once(stream.shutdown());

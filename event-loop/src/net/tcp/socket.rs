@@ -1,10 +1,12 @@
 //! TCP sockets that are not connected yet.
 
 use std::fmt;
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use socket2::SockRef;
@@ -115,8 +117,13 @@ impl TcpSocket {
     /// Those of `connect(2)`.
     pub async fn connect(self, address: SocketAddr) -> io::Result<TcpStream> {
         match self.repr {
-            Repr::Tokio(Production { socket, .. }) => {
-                socket.connect(address).await.map(TcpStream::on_tokio)
+            Repr::Tokio(Production { ev, socket }) => {
+                let mut connecting = pin!(socket.connect(address));
+                let connected = poll_fn(|cx| {
+                    let polled = on_its_loop(&ev, || connecting.as_mut().poll(cx));
+                    polled.unwrap_or_else(|closed| Poll::Ready(Err(closed)))
+                });
+                connected.await.map(TcpStream::on_tokio)
             }
             Repr::World(world) => {
                 world.expect_family(address)?;
@@ -136,13 +143,10 @@ impl TcpSocket {
     /// Those of `listen(2)`.
     pub fn listen(self, backlog: u32) -> io::Result<TcpListener> {
         match self.repr {
-            Repr::Tokio(Production { ev, socket }) => match &ev.shared.inner {
-                Inner::Tokio(_) if ev.closed_flag() => Err(io::Error::other(Closed)),
-                Inner::Tokio(tokio) => tokio
-                    .within(|| socket.listen(backlog))
-                    .map(TcpListener::on_tokio),
-                Inner::Other(_) => unreachable!("`of_loop` makes a world's there"),
-            },
+            Repr::Tokio(Production { ev, socket }) => {
+                let listening = on_its_loop(&ev, || socket.listen(backlog));
+                listening.flatten().map(TcpListener::on_tokio)
+            }
             Repr::World(world) => {
                 let WorldSocket { backend, key, .. } = &world.socket;
                 if world.v6 && backend.local_addr(*key)?.port() == 0 {
@@ -430,6 +434,14 @@ impl World {
             (true, false) => Err(refused(EINVAL)),
             _ => Ok(()),
         }
+    }
+}
+
+/// Does what registers a socket with the loop of production that it is of.
+fn on_its_loop<R>(ev: &EventLoop, f: impl FnOnce() -> R) -> io::Result<R> {
+    match &ev.shared.inner {
+        Inner::Tokio(tokio) if !ev.closed_flag() => Ok(tokio.within(f)),
+        _ => Err(io::Error::other(Closed)),
     }
 }
 
