@@ -66,11 +66,13 @@ impl Guard {
     /// Lifts the rule, unless the run is over. On a thread outside of a world that goes on, that is
     /// a verdict, as every touch of a world from there.
     fn end(&self) -> FaultStats {
-        let stats = self.world.enter(|core| match core.closed {
-            true => core.rule_stats(self.rule),
+        let lifted = self.world.enter(|core| match core.closed {
+            true => (core.rule_stats(self.rule), None),
             false => core.lift_rule(self.rule),
         });
-        stats.unwrap_or_default()
+        let (stats, code) = lifted.unwrap_or_default();
+        drop(code);
+        stats
     }
 }
 

@@ -10,6 +10,7 @@ mod guard;
 mod hosts;
 mod link;
 mod separate;
+mod watch;
 
 pub use account::RuleAccount;
 pub use connections::{
@@ -24,12 +25,13 @@ pub(crate) use link::Way;
 pub use link::{Link, default_link, link, link_to, try_default_link, try_link, try_link_to};
 pub use net_sim::{
     Bandwidth, ConfigError, Corruption, DnsError, DnsFailure, FaultStats, Latency, LinkConfig,
-    Probability,
+    Loss, Probability, Segment, SegmentKind, Sighted, Sighting, Treatment,
 };
 pub use separate::{
     clog, hold, one_way, partition, release, repair, swizzle, try_clog, try_hold, try_one_way,
     try_partition, try_release, try_repair, try_swizzle,
 };
+pub use watch::{monitor, observe, try_monitor, try_observe};
 
 use crate::world::World;
 use crate::world::core::Core;

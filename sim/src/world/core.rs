@@ -23,6 +23,7 @@ use super::sockets::Sockets;
 use super::tasks::{Extras, Origin, TaskTable};
 use super::verdict::{Verdict, VerdictKind};
 use super::waits::{Standing, Table};
+use super::watchers::Watchers;
 use crate::Profile;
 use crate::config::{Config, Limits};
 use crate::run::plan::{Plan, Source};
@@ -68,6 +69,8 @@ pub(crate) struct Core {
     /// How many of the hosts the network knows by their names.
     pub(super) hosts_named: usize,
     pub(crate) rules: Rules,
+    /// Absent while nobody looks at the network.
+    pub(super) watchers: Option<Box<Watchers>>,
     pub(crate) sockets: Sockets,
     pub(crate) choices: Choices,
     pub(crate) trace: Trace,
@@ -118,6 +121,8 @@ pub(crate) enum Step {
     Slow(Box<SlowPoll>),
     /// The wakers that were put into the buffer.
     Wake,
+    /// There is something for those who look at the network, and then for the wakers in the buffer.
+    Watch,
     /// The loop that the world is driven for has stopped.
     Done,
     /// A verdict has fallen.
@@ -164,6 +169,7 @@ impl Core {
             link: config.link.clone(),
             hosts_named: 0,
             rules: Rules::default(),
+            watchers: None,
             sockets: Sockets::default(),
             recording: plan.record.then(Box::default),
             properties: Properties::default(),
@@ -219,7 +225,13 @@ impl Core {
                 turn.look();
             }
             if self.sockets.is_dirty() || self.now >= self.next_due {
+                if self.watchers.is_some() && self.has_watched() {
+                    return Step::Watch;
+                }
                 self.collect_due(wakes);
+                if self.watchers.is_some() && self.has_watched() {
+                    return Step::Watch;
+                }
                 if !wakes.is_empty() {
                     return Step::Wake;
                 }

@@ -29,6 +29,7 @@ pub(crate) mod sockets;
 mod tasks;
 pub(crate) mod verdict;
 pub(crate) mod waits;
+pub(crate) mod watchers;
 
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
@@ -413,6 +414,10 @@ impl World {
                     self.tell_slow(&slow);
                 }
                 Step::Wake => wakes.drain(..).for_each(Waker::wake),
+                Step::Watch => {
+                    self.watch(entered);
+                    wakes.drain(..).for_each(Waker::wake);
+                }
                 Step::Done => {
                     self.tell_intrusion();
                     return Drive::Done;

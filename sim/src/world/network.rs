@@ -31,7 +31,7 @@ impl Core {
         if net_has_changed {
             self.sockets.mark_dirty();
         }
-        if recorded {
+        if recorded || self.watchers.is_some() {
             self.capture();
         }
         outcome
@@ -44,14 +44,21 @@ impl Core {
             .get_or_insert_with(|| new_net(&self.link, recorded))
     }
 
-    /// Keeps what was sent since the last call, up to the end of the run.
+    /// Keeps what was sent since the last call, up to the end of the run, and shows it.
     #[cold]
     fn capture(&mut self) {
-        let (Some(net), Some(recording)) = (&mut self.net, &mut self.recording) else {
+        let Some(net) = &mut self.net else {
             return;
         };
         while let Some(sighting) = net.pop_sighting() {
-            if self.ended.is_none() {
+            if self.ended.is_some() {
+                continue;
+            }
+            if let Some(watchers) = &mut self.watchers {
+                watchers.saw(&sighting);
+                self.sockets.mark_dirty();
+            }
+            if let Some(recording) = &mut self.recording {
                 recording.capture.add(sighting);
             }
         }

@@ -6,6 +6,7 @@ use net_sim::{DnsFailure, Fault, FaultId, FaultStats, LinkConfig};
 use virtual_time::Instant;
 
 use super::core::{Core, current_serial};
+use super::watchers::Code;
 use crate::net::{RuleAccount, Way};
 use crate::trace::Kind;
 
@@ -47,6 +48,8 @@ pub(crate) enum Shape {
     Name,
     /// It makes links what they are; the network keeps the account of what befalls on them.
     Links,
+    /// It looks and does nothing.
+    Observer,
 }
 
 /// What stands of a rule.
@@ -60,6 +63,8 @@ enum Part {
     Name(String, DnsFailure),
     /// What links were like before.
     Links(Vec<(Way, LinkConfig)>),
+    /// Code that looks at segments.
+    Watcher,
 }
 
 impl Rules {
@@ -82,6 +87,13 @@ impl Rules {
             rule.done.eligible += 1;
             rule.done.applied += 1;
         }
+    }
+
+    /// A monitor has judged a segment.
+    pub(super) fn note_judged(&mut self, rule: usize, applied: bool) {
+        let done = &mut self.all[rule].done;
+        done.eligible += 1;
+        done.applied += u64::from(applied);
     }
 
     /// What a name does as the youngest rule that stands says.
@@ -151,8 +163,26 @@ impl Core {
         self.add_rule(Shape::Links, text, Part::Links(before))
     }
 
-    /// Lifts what stands of a rule, and says what it did.
-    pub(crate) fn lift_rule(&mut self, rule: usize) -> FaultStats {
+    /// Lets code of the test's look at what two groups send to each other.
+    pub(crate) fn rule_of_watcher(
+        &mut self,
+        text: String,
+        code: Code,
+        groups: [Vec<u32>; 2],
+    ) -> usize {
+        let shape = match code {
+            Code::Observer(_) => Shape::Observer,
+            Code::Monitor(_) => Shape::AtHosts,
+        };
+        let rule = self.add_rule(shape, text, Part::Watcher);
+        self.add_watcher(rule, code, groups);
+        rule
+    }
+
+    /// Lifts what stands of a rule, and says what it did. What code it had is to be dropped with the
+    /// core closed.
+    pub(crate) fn lift_rule(&mut self, rule: usize) -> (FaultStats, Option<Code>) {
+        let mut code = None;
         let parts = std::mem::take(&mut self.rules.all[rule].standing);
         let stood = !parts.is_empty();
         for part in parts {
@@ -164,12 +194,13 @@ impl Core {
                         self.set_link(way, config);
                     }
                 }
+                Part::Watcher => code = self.remove_watcher(rule),
             }
         }
         if stood {
             self.end_rule(rule);
         }
-        self.rules.all[rule].done
+        (self.rules.all[rule].done, code)
     }
 
     /// Lifts what stands between two groups of one of these shapes, and leaves what the same rules
@@ -231,7 +262,8 @@ impl Core {
     pub(crate) fn rule_accounts(&self) -> Vec<RuleAccount> {
         let since = |at: Instant| at - Instant::BEGIN;
         let rules = (0..).zip(&self.rules.all);
-        let counted = rules.filter(|(_, rule)| rule.shape != Shape::Links);
+        let uncounted = [Shape::Links, Shape::Observer];
+        let counted = rules.filter(|(_, rule)| !uncounted.contains(&rule.shape));
         let of_rules = counted.map(|(index, rule)| {
             let stats = self.rule_stats(index);
             let (begun, lifted) = (since(rule.begun), rule.ended.map(since));

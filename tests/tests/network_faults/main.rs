@@ -7,3 +7,4 @@ mod links;
 mod names;
 mod separations;
 mod service;
+mod watching;
