@@ -205,9 +205,10 @@ impl Net {
 
     /// The next socket that can do something it could not before, and what it can do now.
     ///
-    /// As with edge-triggered epoll, every arrival makes one change, whether or not the socket
-    /// was readable already; several between two calls are told as one. Sockets come in the
-    /// order in which they changed first.
+    /// It tells when edge-triggered epoll tells whoever asked for everything, and the same: every
+    /// arrival makes one change, whether or not the socket was readable already, with all that
+    /// the socket can do by then. Several between two calls are told as one. Sockets come in
+    /// the order in which they changed first.
     pub fn pop_changed(&mut self) -> Option<(SocketId, Readiness)> {
         while let Some(id) = self.changed.pop_front() {
             let Ok(socket) = self.socket_mut(id) else {
