@@ -4,8 +4,7 @@ use std::collections::VecDeque;
 
 use net_sim::drive::Pair;
 use net_sim::{
-    Decide, How, LinkConfig, NetConfig, NetError, Plain, SocketId, UnixAddr, UnixCredentials,
-    UnixKind,
+    How, LinkConfig, NetConfig, NetError, Plain, SocketId, UnixAddr, UnixCredentials, UnixKind,
 };
 use proptest::prelude::*;
 
@@ -235,16 +234,6 @@ fn calls_of_other_kinds_of_socket_are_refused() {
     );
 }
 
-/// Takes its answers from a list, around and around.
-struct Listed(Vec<u64>, usize);
-
-impl Decide for Listed {
-    fn choose(&mut self, _: net_sim::Site, n: u64) -> u64 {
-        self.1 += 1;
-        self.0[self.1 % self.0.len()] % n
-    }
-}
-
 #[derive(Clone, Debug)]
 enum Step {
     Write(usize),
@@ -255,7 +244,7 @@ enum Step {
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(100) })]
 
-    /// Whatever the choices: what is read is what was written, in order, once, and all of it
+    /// What is read is what was written, in order, once, and all of it
     /// before the end; memory is bounded, and a blocked writer is told of room.
     #[test]
     fn a_stream_delivers_what_was_written(
@@ -264,11 +253,10 @@ proptest! {
             6 => (1..90_000_usize).prop_map(Step::Read),
             1 => Just(Step::Shut),
         ], 1..60),
-        choices in prop::collection::vec(0..4_u64, 1..20),
     ) {
         let config = NetConfig::default();
         let room = config.unix_send_buffer;
-        let mut world = Pair::with(config, LinkConfig::default(), Listed(choices, 0));
+        let mut world = Pair::with(config, LinkConfig::default(), Plain);
         let (a, b) = world.net.unix_pair(world.client, UnixKind::Stream).unwrap();
         let (mut sent, mut blocked, mut shut) = (VecDeque::<u8>::new(), false, false);
         let mut next = 0_u8;
@@ -310,7 +298,7 @@ proptest! {
     }
 }
 
-fn told_writable(world: &mut Pair<Listed>, id: SocketId) -> bool {
+fn told_writable(world: &mut Pair, id: SocketId) -> bool {
     let mut changed = world.changed().into_iter();
     changed.any(|(of, readiness)| of == id && readiness.writable)
 }

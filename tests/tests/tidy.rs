@@ -21,6 +21,11 @@ const ALLOWED_IN_SIM: &[(&str, &[&str], &str)] = &[
         "the type of the loop's wall clock, which is made from virtual time",
     ),
     (
+        "sim/src/event_loop/net/unix.rs",
+        &["std::os"],
+        "addresses of Unix sockets are std's own type, and only that",
+    ),
+    (
         "sim/src/run/artifacts.rs",
         &["std::env", "std::fs", "std::process"],
         "writes the files of a failure where the environment says",

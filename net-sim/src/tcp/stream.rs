@@ -35,7 +35,7 @@ impl Net {
             Ok(Some(stream)) => stream,
             Ok(None) => return Ok(0),
             // Asked only now, so that TCP pays nothing for it.
-            Err(NetError::NotSupported) => return self.unix_read(id, buf, decide),
+            Err(NetError::NotSupported) => return self.unix_read(id, buf),
             Err(error) => return Err(error),
         };
         let pipe = self.conns[conn.index()].inbound_mut(side);

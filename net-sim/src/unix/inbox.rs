@@ -54,15 +54,6 @@ impl Bytes {
         self.chunks.push_back(Chunk { left: n, charge });
     }
 
-    /// The places, counted from the first byte, at which a chunk within the first `n` bytes ends.
-    pub(super) fn seams(&self, n: usize) -> impl Iterator<Item = usize> {
-        let ends = self.chunks.iter().scan(0, |end, chunk| {
-            *end += chunk.left;
-            Some(*end)
-        });
-        ends.take_while(move |&end| end < n)
-    }
-
     pub(super) fn peek(&self, buf: &mut [u8]) -> usize {
         let n = buf.len().min(self.ring.len());
         let (front, back) = self.ring.as_slices();
@@ -146,7 +137,6 @@ mod tests {
         let mut bytes = Bytes::default();
         bytes.push(&[IoSlice::new(b"abc"), IoSlice::new(b"def")], 1, 4, 10);
         bytes.push(&[IoSlice::new(b"gh")], 0, 2, 20);
-        assert_eq!(bytes.seams(6).collect::<Vec<_>>(), [4]);
         let mut buf = [0; 9];
         assert_eq!(bytes.peek(&mut buf), 6);
         assert_eq!(&buf[..6], b"bcdegh");

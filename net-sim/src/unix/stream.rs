@@ -5,30 +5,18 @@ use std::io::IoSlice;
 use super::UnixKind;
 use super::inbox::{self, Bytes};
 use super::state::{Inbox, Stage, Unix};
-use crate::{Decide, Net, NetError, Result, Site, SocketId};
-
-/// Most answers there are to how many chunks one read takes.
-const SHORT_CHOICES: u64 = 4;
+use crate::{Net, NetError, Result, SocketId};
 
 impl Net {
-    pub(crate) fn unix_read(
-        &mut self,
-        id: SocketId,
-        buf: &mut [u8],
-        decide: &mut dyn Decide,
-    ) -> Result<usize> {
+    /// All that is there, as far as it fits: what was written is there when the write returns, so
+    /// that nothing is left open as it is with TCP.
+    pub(crate) fn unix_read(&mut self, id: SocketId, buf: &mut [u8]) -> Result<usize> {
         let Some(bytes) = self.readable_unix(id)? else {
             return Ok(0);
         };
-        let fit = buf.len().min(bytes.len());
-        let n = shorten(bytes, fit, decide);
-        let n = bytes.peek(&mut buf[..n]);
+        let n = bytes.peek(buf);
         let freed = bytes.consume(n);
-        let peer = self.unix(id)?.peer();
-        if n < fit {
-            self.changed(id);
-        }
-        if let Some(peer) = peer.filter(|_| freed > 0) {
+        if let Some(peer) = self.unix(id)?.peer().filter(|_| freed > 0) {
             self.release_memory(peer, freed);
         }
         Ok(n)
@@ -102,23 +90,5 @@ impl Net {
             None if unix.read_shut => Ok(None),
             None => Err(NetError::WouldBlock),
         }
-    }
-}
-
-/// How many of `fit` bytes are read. What was written in one piece comes in one piece, but a reader
-/// may come between two pieces.
-fn shorten(bytes: &Bytes, fit: usize, decide: &mut dyn Decide) -> usize {
-    let mut seams = bytes.seams(fit);
-    let Some(first) = seams.next() else {
-        return fit;
-    };
-    let more = seams.by_ref().take(2 * SHORT_CHOICES as usize);
-    let all: Vec<usize> = std::iter::once(first).chain(more).collect();
-    let n = (all.len() as u64 + 1).min(SHORT_CHOICES);
-    match decide.choose(Site::SHORT_READ, n).min(n - 1) {
-        0 => fit,
-        1 => first,
-        2 => all[all.len() - 1],
-        _ => all[all.len() / 2],
     }
 }

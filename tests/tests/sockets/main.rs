@@ -8,6 +8,7 @@ mod addresses;
 mod cancelling;
 mod case;
 mod connecting;
+mod dns;
 mod document;
 mod ending;
 mod flowing;
@@ -21,6 +22,7 @@ mod reuse;
 mod scripts;
 mod stage;
 mod streams_api;
+mod unix;
 
 use case::Case;
 
@@ -30,6 +32,7 @@ fn cases() -> impl Iterator<Item = &'static Case> {
         addresses::CASES,
         cancelling::CASES,
         connecting::CASES,
+        dns::CASES,
         ending::CASES,
         flowing::CASES,
         limits::CASES,
@@ -38,6 +41,10 @@ fn cases() -> impl Iterator<Item = &'static Case> {
         readiness::CASES,
         reuse::CASES,
         streams_api::CASES,
+        unix::cancelling::CASES,
+        unix::datagrams::CASES,
+        unix::names::CASES,
+        unix::streams::CASES,
     ];
     files.into_iter().flatten()
 }

@@ -3,6 +3,8 @@
 
 #[macro_use]
 mod net;
+#[macro_use]
+mod unix;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -34,6 +36,8 @@ macro_rules! programs {
                 channels().await;
                 shared().await;
                 net::all().await.unwrap();
+                #[cfg(target_os = "linux")]
+                unix::all().await.unwrap();
             }
 
             async fn macros() {
@@ -310,6 +314,8 @@ macro_rules! programs {
             }
 
             net_programs!($lib);
+            #[cfg(target_os = "linux")]
+            unix_programs!($lib);
 
             /// A leaf of one's own, in tokio's manner.
             pub(crate) struct Leaf(pub(crate) u32);
@@ -411,7 +417,12 @@ fn root() -> PathBuf {
 
 /// The paths that the programs above use, without their crate.
 fn used() -> BTreeSet<String> {
-    let here = [include_str!("main.rs"), include_str!("net.rs")].concat();
+    let here = [
+        include_str!("main.rs"),
+        include_str!("net.rs"),
+        include_str!("unix.rs"),
+    ]
+    .concat();
     let after = here.split("$lib::").skip(1);
     let of_path = |c: char| c.is_alphanumeric() || c == '_' || c == ':';
     let paths = after.map(|text| text.split(|c| !of_path(c)).next().unwrap_or_default());

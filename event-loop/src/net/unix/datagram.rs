@@ -10,7 +10,7 @@ use bytes::BufMut;
 use tokio::io::ReadBuf;
 
 use super::SocketAddr;
-use super::names::address;
+use super::names::pathname;
 use crate::backend::UnixKind;
 use crate::handle::Inner;
 use crate::io::{Interest, Ready};
@@ -49,7 +49,7 @@ unix_addresses!(UnixDatagram);
 readiness!(UnixDatagram);
 
 impl UnixDatagram {
-    /// A socket bound to a path. On Linux one that begins with a zero byte is an abstract name.
+    /// A socket bound to a path; as with tokio only streams take abstract names.
     ///
     /// # Errors
     /// Those of `bind(2)`: `AddrInUse` also if the path was left by somebody who is gone.
@@ -62,7 +62,7 @@ impl UnixDatagram {
                 Repr::Tokio(tokio.within(|| tokio::net::UnixDatagram::bind(path))?)
             }
             Inner::Other(backend) => {
-                let addr = address(path.as_ref())?;
+                let addr = pathname(path.as_ref())?;
                 let socket = WorldSocket::unix(backend, UnixKind::Datagram, Remembered::bound())?;
                 backend.unix_bind(socket.key, &addr)?;
                 Repr::World(socket)
@@ -148,7 +148,7 @@ impl UnixDatagram {
         match &self.repr {
             Repr::Tokio(socket) => socket.connect(path),
             Repr::World(socket) => {
-                let addr = address(path.as_ref())?;
+                let addr = pathname(path.as_ref())?;
                 socket.backend.unix_connect(socket.key, &addr)
             }
         }
@@ -176,7 +176,7 @@ impl UnixDatagram {
     pub async fn send_to(&self, from: &[u8], to: impl AsRef<Path>) -> io::Result<usize> {
         match &self.repr {
             Repr::Tokio(socket) => socket.send_to(from, to).await.map_err(in_our_words),
-            Repr::World(socket) => socket.unix_send(from, Some(&address(to.as_ref())?)).await,
+            Repr::World(socket) => socket.unix_send(from, Some(&pathname(to.as_ref())?)).await,
         }
     }
 
@@ -198,7 +198,7 @@ impl UnixDatagram {
     pub fn try_send_to(&self, from: &[u8], to: impl AsRef<Path>) -> io::Result<usize> {
         match &self.repr {
             Repr::Tokio(socket) => socket.try_send_to(from, to),
-            Repr::World(socket) => socket.unix_try_send(from, Some(&address(to.as_ref())?)),
+            Repr::World(socket) => socket.unix_try_send(from, Some(&pathname(to.as_ref())?)),
         }
     }
 
@@ -225,7 +225,7 @@ impl UnixDatagram {
     ) -> Poll<io::Result<usize>> {
         match &self.repr {
             Repr::Tokio(socket) => socket.poll_send_to(cx, from, to).map_err(in_our_words),
-            Repr::World(socket) => socket.unix_poll_send(cx, from, Some(&address(to.as_ref())?)),
+            Repr::World(socket) => socket.unix_poll_send(cx, from, Some(&pathname(to.as_ref())?)),
         }
     }
 

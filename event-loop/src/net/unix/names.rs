@@ -50,6 +50,11 @@ pub(super) fn address(path: &Path) -> io::Result<SocketAddr> {
     addr.map(SocketAddr::from)
 }
 
+/// What a path means to tokio's datagram sockets.
+pub(super) fn pathname(path: &Path) -> io::Result<SocketAddr> {
+    StdAddr::from_pathname(path).map(SocketAddr::from)
+}
+
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn abstract_address(name: &[u8]) -> Option<io::Result<StdAddr>> {
     #[cfg(target_os = "android")]
