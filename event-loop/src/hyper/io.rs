@@ -8,9 +8,11 @@ use hyper::rt::{Read, ReadBufCursor, Write};
 
 use super::TokioIo;
 use crate::net::TcpStream;
+#[cfg(unix)]
+use crate::net::UnixStream;
 
 macro_rules! hyper_stream {
-    ($($stream:ty),*) => {$(
+    ($stream:ty) => {
         impl Read for $stream {
             fn poll_read(
                 self: Pin<&mut Self>,
@@ -50,7 +52,9 @@ macro_rules! hyper_stream {
                 tokio::io::AsyncWrite::poll_shutdown(self, cx)
             }
         }
-    )*};
+    };
 }
 
 hyper_stream!(TcpStream);
+#[cfg(unix)]
+hyper_stream!(UnixStream);

@@ -4,6 +4,8 @@
 mod client;
 mod lingering;
 mod server;
+#[cfg(unix)]
+mod unix;
 
 use std::future::Future;
 use std::io;
