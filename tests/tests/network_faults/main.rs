@@ -7,4 +7,5 @@ mod links;
 mod names;
 mod separations;
 mod service;
+mod silence;
 mod watching;
