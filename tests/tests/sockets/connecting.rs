@@ -1,9 +1,12 @@
 //! TCP: connects, listeners, and the connections that wait to be accepted.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::pin::pin;
+use std::sync::Arc;
 
 use event_loop::net::{TcpListener, TcpStream};
+use event_loop::spawn;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::case::Reach::{Anywhere, Loopback, Worlds};
@@ -21,6 +24,7 @@ cases! {
     }
     T2 {
         connections_are_accepted_in_the_order_they_came: Anywhere,
+        each_connection_goes_to_one_of_many_who_accept: Anywhere,
         an_accept_waits_for_a_connect: Anywhere,
         a_connection_that_was_closed_is_accepted_all_the_same: Anywhere,
         a_connection_that_was_reset_is_accepted_all_the_same: Anywhere,
@@ -93,6 +97,36 @@ async fn connections_are_accepted_in_the_order_they_came(stage: Stage) -> io::Re
         assert_eq!(client.local_addr()?, peer);
     }
     stage.note("20 accepts", "in order");
+    Ok(())
+}
+
+async fn each_connection_goes_to_one_of_many_who_accept(stage: Stage) -> io::Result<()> {
+    let (listener, address) = stage.listen().await?;
+    let listener = Arc::new(listener);
+    let acceptors: Vec<_> = (0..5)
+        .map(|_| {
+            let listener = listener.clone();
+            spawn(async move {
+                let mut peers = vec![];
+                for _ in 0..4 {
+                    let (_stream, peer) = listener.accept().await?;
+                    peers.push(peer);
+                }
+                io::Result::Ok(peers)
+            })
+        })
+        .collect();
+    let mut clients = vec![];
+    for _ in 0..20 {
+        clients.push(stage.connect(address).await?);
+    }
+    let mut peers = BTreeSet::new();
+    for acceptor in acceptors {
+        peers.extend(acceptor.await.expect("it ends")?);
+    }
+    let asked: io::Result<BTreeSet<_>> = clients.iter().map(TcpStream::local_addr).collect();
+    stage.note("accepted", peers.len());
+    stage.note("those who connected", peers == asked?);
     Ok(())
 }
 
