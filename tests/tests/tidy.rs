@@ -9,8 +9,8 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand};
 use toml::de::DeTable;
 
 use search::{
-    Impurity, STATIC, Source, THREAD_LOCAL, for_each_ident, impurities, read, relative, root,
-    sources,
+    FLOAT, Impurity, STATIC, Source, THREAD_LOCAL, for_each_ident, impurities, read, relative,
+    root, sources,
 };
 
 /// What files of `sim` may use all the same, and why.
@@ -102,6 +102,13 @@ const ALLOWED_IN_SIM: &[(&str, &[&str], &str)] = &[
     ),
 ];
 
+/// What a test says as a float is made a whole number here, by what IEEE 754 defines to the bit, or
+/// told back to it; nothing else may know of floats.
+const FLOATS_AT_THE_DOOR: [&str; 2] = [
+    "net-sim/src/config_error.rs",
+    "net-sim/src/link/probability.rs",
+];
+
 /// Files that may have more than [`LONG`] lines, and why.
 const ALLOWED_TO_BE_LONG: &[(&str, &str)] = &[];
 const LONG: usize = 600;
@@ -119,7 +126,10 @@ const UNSAFE: &str = "interpose";
 #[test]
 fn virtual_time_and_net_sim_read_no_clock_entropy_environment_file_or_global() {
     let found = ["virtual-time/src", "net-sim/src"].map(impurities).concat();
-    assert_none("impure", found.iter().map(Impurity::to_string));
+    let surplus = found
+        .iter()
+        .filter(|found| found.what != FLOAT || !FLOATS_AT_THE_DOOR.contains(&&*found.file));
+    assert_none("impure", surplus.map(Impurity::to_string));
 }
 
 #[test]

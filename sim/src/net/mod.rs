@@ -1,6 +1,33 @@
 //! The network as a test breaks it.
 //!
-//! Hosts are meant by name, by handle, by address, or in groups: see [`Hosts`].
+//! What breaks something gives a [`Guard`], and is whole again when that is dropped: [`partition`],
+//! [`one_way`], [`hold`], [`clog`], [`swizzle`], [`refuse`], [`hang`], [`too_many_files`], a name
+//! that [`fails`](Name::fails), an [`observe`]r and a [`monitor`](fn@monitor). What says how things are
+//! holds from then on: [`link`], [`link_to`], [`default_link`] and [`dns`]. [`repair`], [`release`]
+//! and [`reset`] happen once.
+//!
+//! Hosts are meant by name, by handle, by address, or in groups: see [`Hosts`]. Each function panics
+//! with what is wrong; its `try_` twin returns it as a [`RuleError`]. All of it is for code that runs in
+//! a world: the body of a test, and its tasks.
+//!
+//! ```
+//! use std::time::Duration;
+//! use event_loop::time::sleep;
+//! use sim::net::{dns, link, partition};
+//!
+//! #[sim::test(seeds = 50)]
+//! async fn a_cluster_in_bad_weather(sim: sim::Sim) {
+//!     let nodes = ["n1", "n2", "n3"];
+//!     for node in nodes {
+//!         let _ = sim.host(node);
+//!     }
+//!     dns("cluster").to(nodes);
+//!     link(nodes, nodes).latency(Duration::from_millis(1)..=Duration::from_millis(30)).loss(0.01);
+//!     let cut = partition("n1", ["n2", "n3"]);
+//!     sleep(Duration::from_secs(30)).await;
+//!     drop(cut);
+//! }
+//! ```
 
 mod account;
 mod connections;

@@ -71,11 +71,12 @@ pub fn try_observe(
 ///
 /// sim::check(&Config::new().seeds(5), |sim| async move {
 ///     let listener = TcpListener::bind("10.0.0.1:80").await.unwrap();
+///     let client = sim.host("client");
 ///     let _loud = monitor("client", "main", |segment| match segment.kind.payload() {
 ///         [] => Treatment::Pass,
 ///         text => Treatment::Rewrite(text.to_ascii_uppercase()),
 ///     });
-///     let client = sim.host("client").spawn(async {
+///     let client = client.spawn(async {
 ///         let mut stream = TcpStream::connect("main:80").await?;
 ///         stream.write_all(b"hello").await
 ///     });
