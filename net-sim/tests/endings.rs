@@ -326,3 +326,19 @@ fn a_connect_of_the_dark_host_itself_is_forgotten() {
     pair.net.restart(pair.now, pair.server, &mut pair.decide);
     assert_eq!(pair.net.next_event(), None);
 }
+
+#[test]
+fn who_waits_for_a_window_learns_of_the_restart_as_well() {
+    let mut config = net_sim::NetConfig::default();
+    config.receive_buffer = 300;
+    let link = LinkConfig::new(Latency::constant(5 * MS));
+    let mut pair = Pair::with(config, link, net_sim::Plain);
+    let (client, _) = pair.connected();
+    pair.write(client, &[1; 301]).unwrap();
+    pair.drive();
+    power_off(&mut pair);
+    pair.drive_until(pair.now + Duration::from_secs(1));
+    pair.net.restart(pair.now, pair.server, &mut pair.decide);
+    pair.drive();
+    assert_eq!(pair.read(client, 9), Err(NetError::ConnectionReset));
+}

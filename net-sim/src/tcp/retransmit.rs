@@ -115,7 +115,9 @@ impl Net {
         decide: &mut dyn Decide,
     ) {
         let first = self.first_timeout(id, side);
-        let closed = self.is_closed(id, side) || self.is_closed(id, side.other());
+        // Who waits for a window asks for it in vain as well where nobody knows of it any more.
+        let gone = self.conns[id.index()].end(side.other()).untold;
+        let closed = gone || self.is_closed(id, side) || self.is_closed(id, side.other());
         let out = &mut self.conns[id.index()].end_mut(side).out;
         match out.look(now, closed) {
             Finding::Well => {}
