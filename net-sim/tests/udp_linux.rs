@@ -9,6 +9,7 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::os::fd::OwnedFd;
+use std::sync::LazyLock;
 use std::thread;
 use std::time::Duration;
 
@@ -18,8 +19,12 @@ use rustix::io::Errno;
 use rustix::net::{self, AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, sockopt};
 use virtual_time::Instant;
 
-/// Ports that the scripts speak of by number; 0 is any. Below those that are given out.
-const PORTS: [u16; 3] = [0, 21_417, 21_418];
+/// Ports that the scripts speak of; 0 is any. Below those that are given out, and not the same in
+/// every process of the machine.
+static PORTS: LazyLock<[u16; 3]> = LazyLock::new(|| {
+    let first = 20_000 + (std::process::id() % 6_000) as u16 * 2;
+    [0, first, first + 1]
+});
 
 const GROUP: Ipv4Addr = Ipv4Addr::new(239, 77, 1, 3);
 

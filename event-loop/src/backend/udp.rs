@@ -44,9 +44,11 @@ pub trait Udp {
 pub struct Receiving {
     /// It is left there.
     pub peek: bool,
-    /// The socket is remembered as readable: without that an error that waits on it is not looked
-    /// for, only a datagram.
+    /// The socket is remembered as readable, and the call is made whatever it comes to.
     pub readable: bool,
+    /// An error that waits on the socket is reason enough to make it; without that only a datagram
+    /// is.
+    pub errors: bool,
 }
 
 /// What is set before a socket is bound.

@@ -22,6 +22,7 @@ mod reuse;
 mod scripts;
 mod stage;
 mod streams_api;
+mod udp;
 mod unix;
 
 use case::Case;
@@ -41,6 +42,7 @@ fn cases() -> impl Iterator<Item = &'static Case> {
         readiness::CASES,
         reuse::CASES,
         streams_api::CASES,
+        udp::CASES,
         unix::cancelling::CASES,
         unix::datagrams::CASES,
         unix::names::CASES,

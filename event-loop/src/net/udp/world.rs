@@ -19,7 +19,7 @@ pub(super) type Received = io::Result<(usize, SocketAddr)>;
 impl WorldSocket {
     /// Takes a datagram, or copies it.
     pub(super) fn try_receive(&self, into: &mut [u8], peek: bool) -> Received {
-        let how = self.receiving(peek);
+        let how = self.receiving(peek, false);
         self.received(self.backend.udp_receive(self.key, into, how, None))
     }
 
@@ -32,7 +32,7 @@ impl WorldSocket {
     ) -> Poll<Received> {
         coop::poll_leaf(cx, |cx| {
             let wait = Some((Slot::Read, cx.waker()));
-            let how = self.receiving(peek);
+            let how = self.receiving(peek, false);
             pending(self.received(self.backend.udp_receive(self.key, into, how, wait)))
         })
     }
@@ -43,7 +43,7 @@ impl WorldSocket {
         poll_fn(|cx| {
             coop::poll_leaf(cx, |cx| {
                 let wait = Some((Slot::Watch, self.watch_waker()));
-                let how = self.receiving(peek);
+                let how = self.receiving(peek, true);
                 let received = self.backend.udp_receive(self.key, into, how, wait);
                 self.pend_in(&mut place, pending(self.received(received)), cx)
             })
@@ -87,17 +87,20 @@ impl WorldSocket {
         .await
     }
 
-    /// Tokio tries to receive only while it remembers that there is something: an error that waits
-    /// makes no socket readable.
-    fn receiving(&self, peek: bool) -> Receiving {
+    /// Tokio tries to receive only while it remembers that there is something. An error that waits
+    /// makes no socket readable: its futures, and they alone, look for errors as well.
+    fn receiving(&self, peek: bool, errors: bool) -> Receiving {
         Receiving {
             peek,
             readable: !self.remembered.among(Interest::READABLE).is_empty(),
+            errors,
         }
     }
 
     fn received(&self, received: Received) -> Received {
-        self.remembered.set_readable(!would_block(&received));
+        if received.is_ok() || would_block(&received) {
+            self.remembered.set_readable(received.is_ok());
+        }
         received
     }
 

@@ -78,8 +78,11 @@ impl Udp for SimLoop {
         self.call_or_wait(socket, wait, Wait::Datagram, |core, id| {
             let now = core.now;
             let net = core.net();
-            if !how.readable && !net.readiness(id)?.readable {
-                return Err(NetError::WouldBlock);
+            if !how.readable {
+                let ready = net.readiness(id)?;
+                if !ready.readable && !(how.errors && ready.error) {
+                    return Err(NetError::WouldBlock);
+                }
             }
             if how.peek {
                 let peeked = net.peek_from(id, into)?;
