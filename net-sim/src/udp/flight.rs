@@ -46,7 +46,7 @@ pub(crate) struct Flight {
     pub(super) event: Option<(Instant, TimerKey)>,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Passenger {
     at: Instant,
     label: Label,

@@ -65,7 +65,7 @@ pub(crate) struct Udp {
 }
 
 /// A datagram that waits for its reader, but for its bytes.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Letter {
     from: SocketAddr,
 }

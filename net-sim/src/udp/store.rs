@@ -1,16 +1,19 @@
-//! Datagrams in a row: their heads in one queue, their bytes in one ring.
+//! Datagrams in a row: their heads, their sizes and their bytes in a queue each.
 
 use std::collections::VecDeque;
 use std::io::IoSlice;
 
 /// What an empty ring may keep of its memory for the next datagrams.
-const KEPT: usize = 256 * 1024;
+const KEPT: usize = 4 << 20;
 
 /// Datagrams, oldest first. A row that never held one has allocated nothing, and one that holds
-/// some allocates only to grow.
+/// some allocates only to grow. Heads that are the same one after the other are kept once: those of
+/// a burst are, and what is kept for each of very many is read from memory again.
 #[derive(Debug)]
 pub(super) struct Row<H> {
+    /// Each with the number of datagrams that have it.
     heads: VecDeque<(H, usize)>,
+    sizes: VecDeque<u32>,
     bytes: VecDeque<u8>,
 }
 
@@ -18,12 +21,13 @@ impl<H> Default for Row<H> {
     fn default() -> Self {
         Self {
             heads: VecDeque::new(),
+            sizes: VecDeque::new(),
             bytes: VecDeque::new(),
         }
     }
 }
 
-impl<H> Row<H> {
+impl<H: Copy + PartialEq> Row<H> {
     /// Puts one at the end; its payload is `parts`, one after the other.
     pub(super) fn push(&mut self, head: H, parts: &[IoSlice<'_>]) {
         let mut len = 0;
@@ -31,7 +35,11 @@ impl<H> Row<H> {
             self.bytes.extend(&**part);
             len += part.len();
         }
-        self.heads.push_back((head, len));
+        self.sizes.push_back(len as u32);
+        match self.heads.back_mut() {
+            Some((last, count)) if *last == head => *count += 1,
+            _ => self.heads.push_back((head, 1)),
+        }
     }
 
     pub(super) fn first(&self) -> Option<&H> {
@@ -44,7 +52,7 @@ impl<H> Row<H> {
 
     /// The size of the first payload.
     pub(super) fn first_len(&self) -> Option<usize> {
-        self.heads.front().map(|&(_, len)| len)
+        self.sizes.front().map(|&len| len as usize)
     }
 
     /// The first payload, in the two pieces it may lie in.
@@ -67,16 +75,22 @@ impl<H> Row<H> {
 
     /// Takes the first away, and returns its head and size.
     pub(super) fn pop(&mut self) -> Option<(H, usize)> {
-        let (head, len) = self.heads.pop_front()?;
+        let len = self.sizes.pop_front()? as usize;
+        let (head, count) = self.heads.front_mut()?;
+        let head = *head;
+        *count -= 1;
+        if *count == 0 {
+            self.heads.pop_front();
+        }
         self.bytes.drain(..len);
-        if self.heads.is_empty() && self.bytes.capacity() > KEPT {
+        if self.sizes.is_empty() && self.bytes.capacity() > KEPT {
             *self = Self::default();
         }
         Some((head, len))
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.heads.is_empty()
+        self.sizes.is_empty()
     }
 
     /// Bytes of all payloads together.
@@ -98,7 +112,8 @@ mod tests {
             for _ in 0..round % 5 {
                 let bytes = payload(pushed);
                 let (a, b) = bytes.split_at(bytes.len() / 3);
-                row.push(pushed, &[IoSlice::new(a), IoSlice::new(b)]);
+                // Some heads are the same.
+                row.push(pushed / 3, &[IoSlice::new(a), IoSlice::new(b)]);
                 pushed += 1;
             }
             for _ in 0..(round + 2) % 5 {
@@ -108,7 +123,7 @@ mod tests {
                     assert_eq!(popped, pushed);
                     break;
                 };
-                assert_eq!((head, len), (popped, n));
+                assert_eq!((head, len), (popped / 3, n));
                 assert_eq!(buf[..n], payload(popped));
                 popped += 1;
             }
@@ -120,7 +135,7 @@ mod tests {
     fn an_empty_row_gives_back_the_memory_of_a_burst() {
         let mut row = Row::default();
         let payload = [0; 1_000];
-        for head in 0..1_000 {
+        for head in 0..KEPT / payload.len() + 1 {
             row.push(head, &[IoSlice::new(&payload)]);
         }
         while row.pop().is_some() {}
