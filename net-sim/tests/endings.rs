@@ -342,3 +342,30 @@ fn who_waits_for_a_window_learns_of_the_restart_as_well() {
     pair.drive();
     assert_eq!(pair.read(client, 9), Err(NetError::ConnectionReset));
 }
+
+#[test]
+fn datagrams_to_a_dark_host_are_lost_and_to_a_restarted_one_refused() {
+    let mut pair = pair();
+    let at = SocketAddr::new(Pair::SERVER, 53);
+    let server = pair.net.udp_socket(pair.server, net_sim::Family::V4);
+    pair.net.bind(pair.now, server, at).unwrap();
+    let client = pair.net.udp_socket(pair.client, net_sim::Family::V4);
+    pair.net
+        .connect(pair.now, client, at, &mut pair.decide)
+        .unwrap();
+    let ask = |pair: &mut Pair| {
+        let sent = pair.net.send(pair.now, client, b"?", &mut pair.decide);
+        assert_eq!(sent, Ok(1));
+        pair.drive();
+        pair.net.socket_error(client)
+    };
+    power_off(&mut pair);
+    assert_eq!(pair.net.open_sockets(), 1);
+    assert_eq!(ask(&mut pair), Ok(None));
+    pair.net.restart(pair.now, pair.server, &mut pair.decide);
+    assert_eq!(ask(&mut pair), Ok(Some(NetError::ConnectionRefused)));
+    // Its port is free.
+    let server = pair.net.udp_socket(pair.server, net_sim::Family::V4);
+    pair.net.bind(pair.now, server, at).unwrap();
+    assert_eq!(ask(&mut pair), Ok(None));
+}
