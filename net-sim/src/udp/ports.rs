@@ -97,6 +97,10 @@ impl Ports {
         decide: &mut dyn Decide,
     ) -> Option<SocketId> {
         let port = self.by_port.get_mut(&to.port())?;
+        // Mostly nobody shares it.
+        if let [only] = &port.bindings[..] {
+            return only.hears(from, to).then_some(only.socket);
+        }
         let candidates = port.bindings.iter().filter(|b| b.hears(from, to));
         // Of equals Linux takes the one bound last.
         let best = *candidates.max_by_key(|b| b.rank(to))?;
