@@ -2,6 +2,7 @@
 
 mod accounts;
 mod connections;
+mod datagrams;
 mod guards;
 mod links;
 mod names;
