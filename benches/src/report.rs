@@ -142,7 +142,7 @@ impl Line {
             None => "–",
         };
         println!(
-            "{name:<14}{:<10}{:<14}{:>10}{:>10} {:<15}{:>7}  {:<16}{verdict}",
+            "{name:<14}{:<10}{:<14}{:>10}{:>10} {:<15}{:>7}  {:<19}{verdict}",
             self.profile,
             self.unit,
             number(self.ours),
@@ -162,7 +162,7 @@ impl Line {
 
 fn print_heading() {
     println!(
-        "{:<14}{:<10}{:<14}{:>10}{:>10} {:<15}{:>7}  {:<16}verdict",
+        "{:<14}{:<10}{:<14}{:>10}{:>10} {:<15}{:>7}  {:<19}verdict",
         "row", "profile", "unit", "ours", "peer", "", "ratio", "bar"
     );
 }
