@@ -68,7 +68,6 @@ impl UdpSocket {
     }
 
     /// Options for a socket that is bound later.
-    #[must_use]
     pub fn builder() -> UdpBuilder {
         UdpBuilder::default()
     }

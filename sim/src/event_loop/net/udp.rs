@@ -80,7 +80,7 @@ impl Udp for SimLoop {
             let net = core.net();
             if !how.readable {
                 let ready = net.readiness(id)?;
-                if !ready.readable && !(how.errors && ready.error) {
+                if !(ready.readable || how.errors && ready.error) {
                     return Err(NetError::WouldBlock);
                 }
             }
