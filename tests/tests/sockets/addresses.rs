@@ -228,9 +228,9 @@ async fn a_port_of_connections_in_time_wait_takes_a_listener(stage: Stage) -> io
     let (mut server, _) = listener.accept().await?;
     // Who ends first has the TIME_WAIT.
     server.shutdown().await?;
-    client.read(&mut [0]).await?;
+    assert_eq!(client.read(&mut [0]).await?, 0);
     drop(client);
-    server.read(&mut [0]).await?;
+    assert_eq!(server.read(&mut [0]).await?, 0);
     drop((server, listener));
     stage.settle().await;
     stage.note("bind", TcpListener::bind(address).await);

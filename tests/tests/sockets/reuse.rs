@@ -159,8 +159,8 @@ fn listen(stage: &Stage) -> io::Result<(TcpListener, SocketAddr)> {
 /// Ends both directions, the first one's first.
 async fn end(first: &mut TcpStream, last: &mut TcpStream) -> io::Result<()> {
     first.shutdown().await?;
-    last.read(&mut [0]).await?;
+    assert_eq!(last.read(&mut [0]).await?, 0);
     last.shutdown().await?;
-    first.read(&mut [0]).await?;
+    assert_eq!(first.read(&mut [0]).await?, 0);
     Ok(())
 }
