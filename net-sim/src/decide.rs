@@ -23,11 +23,22 @@ pub trait Decide {
     ///
     /// An answer of `n` or more counts as `n - 1`.
     fn choose(&mut self, site: Site, n: u64) -> u64;
+
+    /// The same where anything but 0 is rare: who draws at random does so once in `once_in` times,
+    /// which is at least 1.
+    fn choose_rarely(&mut self, site: Site, n: u64, once_in: u64) -> u64 {
+        let _ = once_in;
+        self.choose(site, n)
+    }
 }
 
 impl<D: Decide + ?Sized> Decide for &mut D {
     fn choose(&mut self, site: Site, n: u64) -> u64 {
         (**self).choose(site, n)
+    }
+
+    fn choose_rarely(&mut self, site: Site, n: u64, once_in: u64) -> u64 {
+        (**self).choose_rarely(site, n, once_in)
     }
 }
 

@@ -19,9 +19,11 @@ pub struct Site {
 impl Site {
     /// How long one segment is under way; entry 0 of the link's table is the typical time.
     pub const LATENCY: Self = Self::new("net.latency");
-    /// How many of the bytes at hand one read returns; 0 is all that fit.
+    /// How many of the bytes at hand one read returns; 0 is all that fit, and most
+    /// likely.
     pub const SHORT_READ: Self = Self::new("net.short_read");
-    /// How many of the bytes that fit one write takes; 0 is all of them.
+    /// How many of the bytes that fit one write takes; 0 is all of them, and most
+    /// likely.
     pub const SHORT_WRITE: Self = Self::new("net.short_write");
     /// Before how many of those that came at the same instant over other links a connection
     /// comes to its listener; 0 is after all that were there.

@@ -10,6 +10,9 @@ use crate::{Decide, Net, NetError, Readiness, Result, Site, SocketId};
 
 /// How many answers there are to how much one call moves.
 const SHORT_CHOICES: u64 = 4;
+/// Among how many calls one moves less than it could: who takes every call for whole is found
+/// within a few seeds, and a program seldom waits for bytes that are there.
+const SHORT_ONCE_IN: u64 = 16;
 
 impl Net {
     /// Takes bytes that have arrived; 0 of them mean the end of the stream, or that `buf` is
@@ -247,7 +250,7 @@ fn shorten(fit: usize, site: Site, decide: &mut impl Decide) -> usize {
     if fit < 2 {
         return fit;
     }
-    match decide.choose(site, SHORT_CHOICES) {
+    match decide.choose_rarely(site, SHORT_CHOICES, SHORT_ONCE_IN) {
         0 => fit,
         1 => 1,
         2 => fit / 2,

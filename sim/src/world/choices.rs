@@ -92,10 +92,26 @@ impl Choices {
         n: u64,
         task: impl FnOnce() -> String,
     ) -> u64 {
+        self.choose_among(domain, label, n, 1, task)
+    }
+
+    /// A value of `0..n` where 0 is drawn `zeros` times as often as any other.
+    #[inline]
+    pub(crate) fn choose_among(
+        &mut self,
+        domain: Domain,
+        label: &'static str,
+        n: u64,
+        zeros: u64,
+        task: impl FnOnce() -> String,
+    ) -> u64 {
         if n <= 1 {
             return 0;
         }
-        self.value(label, n, task, |draws| draws.below(domain, n))
+        self.value(label, n, task, |draws| {
+            let drawn = draws.below(domain, zeros + n - 1);
+            (drawn + 1).saturating_sub(zeros)
+        })
     }
 
     /// Whether the code under test misbehaves at a place: the first time in a run it is drawn
@@ -243,6 +259,25 @@ mod tests {
         draws(&mut disturbed, Domain::Scenario);
         disturbed.pick(10);
         assert_eq!(draws(&mut disturbed, Domain::Network), expected);
+    }
+
+    #[test]
+    fn zeros_are_drawn_more_often_and_the_others_evenly() {
+        let drawn = |choices: &mut Choices| -> Vec<u64> {
+            (0..16_000)
+                .map(|_| choices.choose_among(Domain::Network, ANY, 5, 60, String::new))
+                .collect()
+        };
+        let mut recorded = Choices::seeded(7, true);
+        let values = drawn(&mut recorded);
+        for value in 1..5 {
+            let times = values.iter().filter(|drawn| **drawn == value).count();
+            assert!((200..300).contains(&times), "{value} {times} times");
+        }
+        assert!(values.iter().all(|value| *value < 5));
+        let mut replayed = Choices::replayed(0, recorded.take_deviations());
+        assert_eq!(drawn(&mut replayed), values);
+        assert_eq!(drawn(&mut Choices::plain(7, false)), vec![0; 16_000]);
     }
 
     #[test]

@@ -17,12 +17,26 @@ pub(crate) struct Decider<'a> {
 impl Decide for Decider<'_> {
     #[inline]
     fn choose(&mut self, site: Site, n: u64) -> u64 {
+        self.decide(site, n, 1)
+    }
+
+    #[inline]
+    fn choose_rarely(&mut self, site: Site, n: u64, once_in: u64) -> u64 {
+        self.decide(site, n, (n - 1) * (once_in - 1))
+    }
+}
+
+impl Decider<'_> {
+    #[inline]
+    fn decide(&mut self, site: Site, n: u64, zeros: u64) -> u64 {
         // Whose choice it is only a kept trace says.
         let names = self.trace.names();
         let task = if names.is_some() { current_serial() } else { 0 };
         let value = self
             .choices
-            .choose(Domain::Network, site.label, n, || task_site(task, names));
+            .choose_among(Domain::Network, site.label, n, zeros, || {
+                task_site(task, names)
+            });
         self.trace.choice(self.now, task, site.label, value);
         value
     }

@@ -6,6 +6,7 @@ mod datagrams;
 mod guards;
 mod links;
 mod names;
+mod parts;
 mod separations;
 mod service;
 mod silence;
