@@ -1,7 +1,7 @@
 //! The handle: one type for every loop, chosen at run time.
 
 use std::fmt;
-use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::panic::{AssertUnwindSafe, Location, RefUnwindSafe, UnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -61,6 +61,10 @@ pub(crate) enum Inner {
     Tokio(TokioLoop),
     Other(Arc<dyn Backend>),
 }
+
+/// As of tokio's runtime: no panic of a task's leaves the loop half changed.
+impl UnwindSafe for Shared {}
+impl RefUnwindSafe for Shared {}
 
 impl EventLoop {
     pub(crate) fn new(inner: Inner, settings: Settings) -> Self {

@@ -4,7 +4,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
 /// An address, or a name and a port: `"10.0.0.1:80"`, `"db:5432"`, `("db", 5432)`, a
-/// [`SocketAddr`].
+/// [`SocketAddr`], or a slice of these, to be tried in turn.
 pub trait ToSocketAddrs {
     /// What is to be looked up, if anything.
     ///
@@ -18,8 +18,18 @@ pub trait ToSocketAddrs {
 pub enum Target {
     /// An address.
     Addr(SocketAddr),
+    /// Several.
+    Addrs(Vec<SocketAddr>),
     /// A host's name and a port.
     Name(String, u16),
+}
+
+/// What there is to say of no addresses at all.
+pub(super) fn no_address() -> io::Error {
+    io::Error::new(
+        io::ErrorKind::InvalidInput,
+        "could not resolve to any address: give at least one",
+    )
 }
 
 impl ToSocketAddrs for str {
@@ -58,6 +68,12 @@ impl ToSocketAddrs for (&str, u16) {
 impl ToSocketAddrs for (String, u16) {
     fn to_target(&self) -> io::Result<Target> {
         (self.0.as_str(), self.1).to_target()
+    }
+}
+
+impl ToSocketAddrs for [SocketAddr] {
+    fn to_target(&self) -> io::Result<Target> {
+        Ok(Target::Addrs(self.to_vec()))
     }
 }
 

@@ -10,6 +10,7 @@ mod udp;
 #[cfg(unix)]
 #[macro_use]
 pub mod unix;
+mod watchers;
 mod world;
 
 use address::Target;
@@ -61,4 +62,48 @@ fn not_in_a_world(wanted: &str) -> io::Error {
          bind or connect one of the loop's"
     );
     io::Error::new(io::ErrorKind::Unsupported, text)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{RefUnwindSafe, UnwindSafe};
+
+    use tokio::net as theirs;
+
+    use super::*;
+
+    /// What a type promises without a method.
+    trait Promises: Send + Sync + Unpin + UnwindSafe + RefUnwindSafe {}
+
+    impl<T: Send + Sync + Unpin + UnwindSafe + RefUnwindSafe> Promises for T {}
+
+    #[test]
+    fn sockets_and_their_loop_promise_what_tokio_s_promise() {
+        fn both<Theirs: Promises, Ours: Promises>() {}
+
+        both::<theirs::TcpStream, TcpStream>();
+        both::<theirs::TcpListener, TcpListener>();
+        both::<theirs::TcpSocket, TcpSocket>();
+        both::<theirs::UdpSocket, UdpSocket>();
+        both::<theirs::tcp::OwnedReadHalf, tcp::OwnedReadHalf>();
+        both::<theirs::tcp::OwnedWriteHalf, tcp::OwnedWriteHalf>();
+        both::<theirs::tcp::ReadHalf<'_>, tcp::ReadHalf<'_>>();
+        both::<theirs::tcp::WriteHalf<'_>, tcp::WriteHalf<'_>>();
+        both::<tokio::runtime::Handle, EventLoop>();
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn unix_sockets_promise_what_tokio_s_promise() {
+        fn both<Theirs: Promises, Ours: Promises>() {}
+
+        both::<theirs::UnixStream, UnixStream>();
+        both::<theirs::UnixListener, UnixListener>();
+        both::<theirs::UnixDatagram, UnixDatagram>();
+        both::<theirs::unix::OwnedReadHalf, unix::OwnedReadHalf>();
+        both::<theirs::unix::OwnedWriteHalf, unix::OwnedWriteHalf>();
+        both::<theirs::unix::ReadHalf<'_>, unix::ReadHalf<'_>>();
+        both::<theirs::unix::WriteHalf<'_>, unix::WriteHalf<'_>>();
+        both::<theirs::unix::UCred, unix::UCred>();
+    }
 }

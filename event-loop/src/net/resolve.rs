@@ -59,6 +59,7 @@ impl Target {
     pub(crate) async fn resolve(self, ev: &EventLoop) -> io::Result<Vec<SocketAddr>> {
         let (name, port) = match self {
             Self::Addr(addr) => return Ok(vec![addr]),
+            Self::Addrs(addrs) => return Ok(addrs),
             Self::Name(name, port) => (name, port),
         };
         let found = addresses_of(ev, &name).await?;

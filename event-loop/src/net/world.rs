@@ -3,6 +3,7 @@
 use std::future::poll_fn;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::net::{Shutdown, SocketAddr};
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Waker, ready};
 
@@ -10,6 +11,7 @@ use bytes::BufMut;
 use tokio::io::ReadBuf;
 
 use super::readiness::{Remembered, exhausts};
+use super::watchers::Watchers;
 use crate::backend::{Backend, Slot, SocketKey};
 use crate::coop;
 use crate::io::{Interest, Ready};
@@ -24,7 +26,7 @@ pub(super) struct WorldSocket {
     pub(super) key: SocketKey,
     pub(super) remembered: Remembered,
     /// Those who wait for readiness beside the one who reads and the one who writes.
-    watchers: OnceLock<(Arc<Waiters>, Waker)>,
+    watchers: OnceLock<(Arc<Watchers>, Waker)>,
 }
 
 impl WorldSocket {
@@ -156,7 +158,19 @@ impl WorldSocket {
 
     pub(super) async fn ready(&self, interest: Interest) -> io::Result<Ready> {
         let mut place = None;
-        poll_fn(|cx| self.poll_watch(interest, &mut place, cx)).await
+        let mut known = None;
+        poll_fn(|cx| {
+            let ready = self.poll_watch(interest, &mut place, cx);
+            if ready.is_pending() {
+                let heard = self.watching().0.listen(interest);
+                if *known.get_or_insert(heard) != heard {
+                    // It was ready, and somebody was faster: tokio tells that of nothing.
+                    return Poll::Ready(Ok(Ready::EMPTY));
+                }
+            }
+            ready
+        })
+        .await
     }
 
     pub(super) async fn readable(&self) -> io::Result<()> {
@@ -223,8 +237,8 @@ impl WorldSocket {
         ready
     }
 
-    pub(super) fn watchers(&self) -> &Arc<Waiters> {
-        &self.watching().0
+    fn watchers(&self) -> &Arc<Waiters> {
+        self.watching().0.waiters()
     }
 
     /// Wakes all who have a place among the watchers.
@@ -246,11 +260,11 @@ impl WorldSocket {
         polled
     }
 
-    fn watching(&self) -> &(Arc<Waiters>, Waker) {
+    fn watching(&self) -> &(Arc<Watchers>, Waker) {
         self.watchers.get_or_init(|| {
-            let waiters = Arc::<Waiters>::default();
-            let waker = Waker::from(waiters.clone());
-            (waiters, waker)
+            let watchers = Arc::new(Watchers::new(self.backend.clone(), self.key));
+            let waker = Waker::from(watchers.clone());
+            (watchers, waker)
         })
     }
 
@@ -266,6 +280,10 @@ impl WorldSocket {
         Poll::Ready(Ok(ready))
     }
 }
+
+/// A panic between two calls leaves nothing half done here, as tokio says of its sockets.
+impl UnwindSafe for WorldSocket {}
+impl RefUnwindSafe for WorldSocket {}
 
 impl Drop for WorldSocket {
     fn drop(&mut self) {

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::io;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 
-use event_loop::net::{TcpListener, TcpStream};
+use event_loop::net::{TcpListener, TcpStream, UdpSocket};
 use event_loop::spawn;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -19,6 +20,8 @@ cases! {
         a_connect_where_nobody_listens_is_refused: Anywhere,
         a_connect_where_somebody_has_listened_is_refused: Anywhere,
         a_connect_is_there_before_anybody_accepts: Anywhere,
+        addresses_are_tried_in_turn: Anywhere,
+        no_address_at_all_is_refused: Loopback,
         a_connect_goes_by_ipv6_as_well: Loopback,
         a_connect_to_an_address_that_nobody_has_fails: Worlds("know who is on its network"),
     }
@@ -67,6 +70,34 @@ async fn a_connect_is_there_before_anybody_accepts(stage: Stage) -> io::Result<(
     let mut heard = vec![];
     server.read_to_end(&mut heard).await?;
     stage.note("the server hears", heard);
+    Ok(())
+}
+
+async fn addresses_are_tried_in_turn(stage: Stage) -> io::Result<()> {
+    let (listener, address) = stage.listen().await?;
+    let (gone, nobody) = stage.listen().await?;
+    drop(gone);
+    let connected = stage.client.run(async move {
+        let addresses = [nobody, address];
+        TcpStream::connect(&addresses[..]).await
+    });
+    let connected = connected.await?;
+    stage.note("to the second", connected.peer_addr()? == address);
+    let (_, peer) = listener.accept().await?;
+    stage.note("accepted", peer == connected.local_addr()?);
+    let sockets = UdpSocket::bind(&[address, stage.server.at(0)][..]).await;
+    stage.note("UDP", sockets.map(drop));
+    Ok(())
+}
+
+async fn no_address_at_all_is_refused(stage: Stage) -> io::Result<()> {
+    let none: &[SocketAddr] = &[];
+    stage.note("connect", TcpStream::connect(none).await);
+    stage.note("listen", TcpListener::bind(none).await);
+    stage.note("UDP", UdpSocket::bind(none).await.map(drop));
+    let socket = UdpSocket::bind("127.0.0.1:0").await?;
+    stage.note("UDP connect", socket.connect(none).await);
+    stage.note("UDP send", socket.send_to(b"x", none).await);
     Ok(())
 }
 

@@ -24,6 +24,7 @@ mod stage;
 mod streams_api;
 mod udp;
 mod unix;
+mod waiting;
 
 use case::Case;
 
@@ -47,6 +48,7 @@ fn cases() -> impl Iterator<Item = &'static Case> {
         unix::datagrams::CASES,
         unix::names::CASES,
         unix::streams::CASES,
+        waiting::CASES,
     ];
     files.into_iter().flatten()
 }

@@ -12,6 +12,7 @@ use socket2::SockRef;
 use super::options::Options;
 use crate::coop;
 use crate::handle::Inner;
+use crate::net::address::no_address;
 use crate::net::readiness::Remembered;
 use crate::net::world::WorldSocket;
 use crate::net::{
@@ -61,7 +62,7 @@ impl TcpListener {
                 Err(error) => last = Some(error),
             }
         }
-        Err(last.unwrap_or_else(|| io::ErrorKind::InvalidInput.into()))
+        Err(last.unwrap_or_else(no_address))
     }
 
     /// A listener of the standard library's, which must be non-blocking, on the current loop.

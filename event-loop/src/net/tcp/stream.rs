@@ -16,6 +16,7 @@ use super::options::Options;
 use super::owned::{self, OwnedReadHalf, OwnedWriteHalf};
 use crate::handle::Inner;
 use crate::io::{Interest, Ready};
+use crate::net::address::no_address;
 use crate::net::world::WorldSocket;
 use crate::net::{
     Repr, TcpKeepalive, TcpSocket, ToSocketAddrs, in_our_words, not_in_a_world, open_loop,
@@ -81,7 +82,7 @@ impl TcpStream {
                 Err(error) => last = Some(error),
             }
         }
-        Err(last.unwrap_or_else(|| io::ErrorKind::InvalidInput.into()))
+        Err(last.unwrap_or_else(no_address))
     }
 
     /// A stream of the standard library's, which must be non-blocking, on the current loop.

@@ -7,6 +7,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use super::UdpSocket;
 use crate::backend::UdpBinding;
+use crate::net::address::no_address;
 use crate::net::{ToSocketAddrs, open_loop};
 
 /// Makes a [`UdpSocket`] with options that must be set before it is bound: tokio leaves them to
@@ -83,7 +84,7 @@ impl UdpBuilder {
                 Err(error) => last = Some(error),
             }
         }
-        Err(last.unwrap_or_else(|| io::ErrorKind::InvalidInput.into()))
+        Err(last.unwrap_or_else(no_address))
     }
 }
 

@@ -12,7 +12,7 @@ use std::net::SocketAddr;
 
 pub use binding::UdpBuilder;
 
-use super::address::Target;
+use super::address::{Target, no_address};
 use super::readiness::Remembered;
 use super::world::WorldSocket;
 use super::{Repr, ToSocketAddrs, in_our_words, not_in_a_world, open_loop};
@@ -115,7 +115,7 @@ impl UdpSocket {
                 Err(error) => last = Some(error),
             }
         }
-        Err(last.unwrap_or_else(|| io::ErrorKind::InvalidInput.into()))
+        Err(last.unwrap_or_else(no_address))
     }
 
     fn on_tokio(socket: tokio::net::UdpSocket) -> Self {
@@ -147,7 +147,17 @@ impl UdpSocket {
 async fn addresses_of(address: impl ToSocketAddrs) -> io::Result<Vec<SocketAddr>> {
     match address.to_target()? {
         Target::Addr(address) => Ok(vec![address]),
+        Target::Addrs(addresses) => Ok(addresses),
         name => name.resolve(&open_loop()?).await,
+    }
+}
+
+impl TryFrom<std::net::UdpSocket> for UdpSocket {
+    type Error = io::Error;
+
+    /// [`from_std`](Self::from_std).
+    fn try_from(socket: std::net::UdpSocket) -> io::Result<Self> {
+        Self::from_std(socket)
     }
 }
 

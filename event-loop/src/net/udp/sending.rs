@@ -28,6 +28,7 @@ impl UdpSocket {
     pub async fn send_to(&self, buf: &[u8], target: impl ToSocketAddrs) -> io::Result<usize> {
         let target = match target.to_target()? {
             Target::Addr(address) => address,
+            Target::Addrs(addresses) => *addresses.first().ok_or_else(nowhere)?,
             name => {
                 let found = name.resolve(&open_loop()?).await?;
                 *found.first().ok_or_else(nowhere)?

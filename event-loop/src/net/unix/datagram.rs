@@ -260,7 +260,7 @@ impl UnixDatagram {
         match &self.repr {
             Repr::Tokio(socket) => socket.recv_buf(into).await.map_err(in_our_words),
             Repr::World(socket) => {
-                let mut bytes = vec![0; into.chunk_mut().len().min(LARGEST)];
+                let mut bytes = room_of(into);
                 let (n, _) = socket.unix_receive(&mut bytes).await?;
                 into.put_slice(&bytes[..n]);
                 Ok(n)
@@ -276,7 +276,7 @@ impl UnixDatagram {
         match &self.repr {
             Repr::Tokio(socket) => socket.recv_buf_from(into).await.map_err(in_our_words),
             Repr::World(socket) => {
-                let mut bytes = vec![0; into.chunk_mut().len().min(LARGEST)];
+                let mut bytes = room_of(into);
                 let (n, from) = socket.unix_receive(&mut bytes).await?;
                 into.put_slice(&bytes[..n]);
                 Ok((n, from))
@@ -303,6 +303,34 @@ impl UnixDatagram {
         match &self.repr {
             Repr::Tokio(socket) => socket.try_recv_from(into),
             Repr::World(socket) => socket.unix_try_receive(into),
+        }
+    }
+
+    /// [`try_recv`](Self::try_recv) into a buffer that grows or goes on by what was received.
+    ///
+    /// # Errors
+    /// Those of `try_recv`.
+    pub fn try_recv_buf<B: BufMut>(&self, into: &mut B) -> io::Result<usize> {
+        match &self.repr {
+            Repr::Tokio(socket) => socket.try_recv_buf(into),
+            Repr::World(_) => self.try_recv_buf_from(into).map(|(n, _)| n),
+        }
+    }
+
+    /// [`try_recv_from`](Self::try_recv_from) into a buffer that grows or goes on by what was
+    /// received.
+    ///
+    /// # Errors
+    /// Those of `try_recv_from`.
+    pub fn try_recv_buf_from<B: BufMut>(&self, into: &mut B) -> io::Result<(usize, SocketAddr)> {
+        match &self.repr {
+            Repr::Tokio(socket) => socket.try_recv_buf_from(into),
+            Repr::World(socket) => {
+                let mut bytes = room_of(into);
+                let (n, from) = socket.unix_try_receive(&mut bytes)?;
+                into.put_slice(&bytes[..n]);
+                Ok((n, from))
+            }
         }
     }
 
@@ -397,6 +425,20 @@ impl UnixDatagram {
             Repr::Tokio(socket) => socket.take_error(),
             Repr::World(socket) => socket.take_error(),
         }
+    }
+}
+
+/// As many zeroes as one datagram has room for in `into`.
+fn room_of(into: &mut impl BufMut) -> Vec<u8> {
+    vec![0; into.chunk_mut().len().min(LARGEST)]
+}
+
+impl TryFrom<std::os::unix::net::UnixDatagram> for UnixDatagram {
+    type Error = io::Error;
+
+    /// [`from_std`](Self::from_std).
+    fn try_from(socket: std::os::unix::net::UnixDatagram) -> io::Result<Self> {
+        Self::from_std(socket)
     }
 }
 

@@ -19,6 +19,7 @@ cases! {
         who_sends_to_a_full_queue_waits: Loopback,
         a_datagram_socket_that_was_shut_sends_no_more: Loopback,
         a_unix_datagram_is_polled_for: Loopback,
+        a_unix_datagram_that_is_there_goes_behind_what_a_buffer_has: Loopback,
     }
 }
 
@@ -157,5 +158,21 @@ async fn a_unix_datagram_is_polled_for(stage: Stage) -> io::Result<()> {
     let (n, from) = third.try_recv_from(&mut [0; 9])?;
     stage.note("receive", n);
     stage.note("from itself", place.is(&from));
+    Ok(())
+}
+
+async fn a_unix_datagram_that_is_there_goes_behind_what_a_buffer_has(
+    stage: Stage,
+) -> io::Result<()> {
+    let (one, other) = UnixDatagram::pair()?;
+    let mut buffer = b"so ".to_vec();
+    one.send(b"far").await?;
+    one.send(b" and on").await?;
+    other.readable().await?;
+    stage.note("receive", other.try_recv_buf(&mut buffer));
+    let sent = other.try_recv_buf_from(&mut buffer);
+    stage.note("another", sent.map(|(n, _)| n));
+    stage.note("no more", other.try_recv_buf(&mut buffer));
+    stage.note("it has", buffer);
     Ok(())
 }
