@@ -12,6 +12,7 @@ mod dns;
 mod document;
 mod ending;
 mod flowing;
+mod groups;
 mod limits;
 mod loops;
 mod options;
@@ -44,6 +45,7 @@ fn cases() -> impl Iterator<Item = &'static Case> {
         reuse::CASES,
         streams_api::CASES,
         udp::CASES,
+        groups::CASES,
         unix::cancelling::CASES,
         unix::datagrams::CASES,
         unix::names::CASES,

@@ -61,7 +61,7 @@ async fn who_waits_for_room_and_who_waits_for_bytes_are_told_apart(stage: Stage)
     note_done(&stage, "after a byte", &[&room]);
     let mut much = vec![0; 1 << 16];
     while !room.is_finished() {
-        server.read(&mut much).await?;
+        assert_ne!(server.read(&mut much).await?, 0, "the client is there");
         stage.settle().await;
     }
     stage.note("after the reads", room.await.expect("it ends"));
