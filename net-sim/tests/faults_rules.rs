@@ -1,10 +1,12 @@
 //! Faults that come and go: what they stop, what they let through, and what they count.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use net_sim::drive::Pair;
 use net_sim::{
-    Bandwidth, ConfigError, Fault, FaultStats, HostId, Latency, LinkConfig, Net, NetError, Plain,
+    Bandwidth, ConfigError, Family, Fault, FaultStats, HostId, Latency, LinkConfig, Net, NetError,
+    Plain,
 };
 use virtual_time::Instant;
 
@@ -38,6 +40,48 @@ fn nothing_arrives_while_a_partition_stands_and_all_of_it_afterwards() {
     let whole = b"under way, and sent meanwhile".to_vec();
     assert_eq!(pair.read(server, 99), Ok(whole));
     assert_eq!(pair.read(client, 99), Ok(b"the other way".to_vec()));
+}
+
+#[test]
+fn what_was_under_way_is_of_the_account_of_the_rule_that_caught_it() {
+    let mut pair = pair();
+    let (client, server) = pair.connected();
+    let (from, to) = ([pair.client], [pair.server]);
+    let addr = SocketAddr::new(Pair::SERVER, 9);
+    let datagrams = pair.net.udp_socket(pair.client, Family::V4);
+    let send = |pair: &mut Pair| {
+        pair.write(client, b"a segment").unwrap();
+        let sent = pair
+            .net
+            .send_to(pair.now, datagrams, b"x", addr, &mut Plain);
+        assert_eq!(sent, Ok(1));
+    };
+    let account = |stats: FaultStats| (stats.eligible, stats.applied);
+
+    send(&mut pair);
+    let older = Fault::hold(from, to);
+    let older = pair.net.add_fault(pair.now, older, &mut Plain).unwrap();
+    // What is held already is not caught again.
+    let clog = pair.net.add_fault(pair.now, Fault::clog(to), &mut Plain);
+    let clog = pair.net.lift(pair.now, clog.unwrap(), &mut Plain);
+    assert_eq!(clog.map(account), Some((0, 0)));
+    let cut = Fault::partition(from, to);
+    let cut = pair.net.add_fault(pair.now, cut, &mut Plain).unwrap();
+    let cut = pair.net.lift(pair.now, cut, &mut Plain);
+    assert_eq!(cut.map(account), Some((2, 2)), "what was held is lost");
+    let older = pair.net.lift(pair.now, older, &mut Plain);
+    assert_eq!(older.map(account), Some((2, 2)));
+
+    pair.drive();
+    assert_eq!(pair.read(server, 99), Ok(b"a segment".to_vec()));
+    let late = Fault::partition(from, to);
+    let late = pair.net.add_fault(pair.now, late, &mut Plain).unwrap();
+    let late = pair.net.lift(pair.now, late, &mut Plain);
+    assert_eq!(
+        late.map(account),
+        Some((0, 0)),
+        "there was nothing to catch"
+    );
 }
 
 #[test]

@@ -177,7 +177,7 @@ fn what_is_cut_is_lost_and_what_is_held_comes_later_in_order() {
     assert_eq!(received(&mut pair, server).len(), 0);
     assert_eq!(pair.net.bytes_in_flight(), 16);
     let stats = pair.net.lift(pair.now, hold, &mut Plain).unwrap();
-    assert_eq!(stats.eligible, 2);
+    assert_eq!(stats.eligible, 3);
     pair.drive();
     let all = received(&mut pair, server);
     assert_eq!(all, [&b"first"[..], b"second", b"third"]);

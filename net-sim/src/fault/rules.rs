@@ -107,11 +107,19 @@ impl Rules {
 
     /// A rule looked at something that passes.
     pub(crate) fn note(&mut self, id: FaultId, applied: bool) {
-        let rule = &mut self.standing[id.slot as usize];
-        match rule.part_of {
-            None => rule.stats.note(applied),
-            Some(whole) => self.standing[whole.slot as usize].stats.note(applied),
-        }
+        self.account(id).note(applied);
+    }
+
+    /// A rule did something to so much of what was under way when it came.
+    pub(crate) fn note_caught(&mut self, id: FaultId, count: u64) {
+        let account = self.account(id);
+        account.eligible += count;
+        account.applied += count;
+    }
+
+    fn account(&mut self, id: FaultId) -> &mut FaultStats {
+        let whole = self.standing[id.slot as usize].part_of.unwrap_or(id);
+        &mut self.standing[whole.slot as usize].stats
     }
 
     pub(crate) const fn tally(&mut self) -> &mut Tally {

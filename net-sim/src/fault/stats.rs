@@ -12,7 +12,8 @@ use std::ops::AddAssign;
 pub struct FaultStats {
     /// How often it was asked for.
     pub asked: u64,
-    /// The segments, acknowledgements and datagrams that it looked at.
+    /// The segments, acknowledgements and datagrams that it looked at, those included that were
+    /// under way when it closed a link.
     pub eligible: u64,
     /// Those to which it did something.
     pub applied: u64,

@@ -49,6 +49,16 @@ impl Trouble {
         self.config.as_ref()
     }
 
+    /// The link has caught so much of what was under way when it closed: those did it that closed
+    /// it.
+    fn catch(&self, count: u64, rules: &mut Rules) {
+        for &id in &self.rules {
+            if matches!(rules.effect(id), Effect::Pass(passage) if *passage == self.passage) {
+                rules.note_caught(id, count);
+            }
+        }
+    }
+
     fn of(ids: Vec<FaultId>, rules: &Rules) -> Option<Box<Self>> {
         if ids.is_empty() {
             return None;
@@ -87,6 +97,13 @@ impl Links {
         let links = self.covered(&rule, hosts);
         let turns = self.look_again(&links, |ids| ids.retain(|other| *other != id));
         Some((rule.stats(), turns))
+    }
+
+    /// A link that was closed has caught so much of what was under way on it.
+    pub(crate) fn caught(&mut self, link: LinkId, count: u64) {
+        if let Some(trouble) = &self.links[link.index()].trouble {
+            trouble.catch(count, &mut self.rules);
+        }
     }
 
     pub(crate) const fn rules(&self) -> &Rules {

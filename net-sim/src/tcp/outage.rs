@@ -41,14 +41,17 @@ impl Net {
             (Passage::Held, Passage::Open) => self.release(now, id, side, decide),
             // What was lost is sent again when its sender's timer says so.
             (Passage::Cut, Passage::Open | Passage::Held) | (Passage::Open, Passage::Open) => {}
-            (_, Passage::Held | Passage::Cut) => self.stop(now, id, side, turn.to),
+            (_, Passage::Held | Passage::Cut) => self.stop(now, id, side, turn),
         }
     }
 
-    fn stop(&mut self, now: Instant, id: ConnId, side: Side, to: Passage) {
+    fn stop(&mut self, now: Instant, id: ConnId, side: Side, turn: Turn) {
         let conn = &mut self.conns[id.index()];
         let out = &mut conn.end_mut(side).out;
-        out.stop(now, to);
+        let stopped = out.stop(now, turn.to);
+        self.links.caught(turn.link, stopped);
+        let conn = &mut self.conns[id.index()];
+        let out = &mut conn.end_mut(side).out;
         let arrival = out.arrival.take();
         let control = out.take_lost_control();
         let inbound = conn.inbound_mut(side);

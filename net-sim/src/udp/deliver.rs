@@ -75,6 +75,9 @@ impl Net {
             let Some(Some(flight)) = flights.get_mut(turn.link.index()) else {
                 continue;
             };
+            if turn.to > turn.was {
+                self.links.caught(turn.link, flight.len());
+            }
             flight.held = turn.to == Passage::Held;
             let outdated = match turn.to {
                 Passage::Cut => flight.lose_all(),

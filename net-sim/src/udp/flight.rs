@@ -79,6 +79,11 @@ impl Flight {
     }
 
     /// Forgets all of them, and returns the event that is not needed any more.
+    /// How many are under way.
+    pub(super) fn len(&self) -> u64 {
+        (self.row.len() + self.strays.len()) as u64
+    }
+
     pub(super) fn lose_all(&mut self) -> Option<TimerKey> {
         self.row = Row::default();
         self.strays.clear();

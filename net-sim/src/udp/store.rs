@@ -89,6 +89,10 @@ impl<H: Copy + PartialEq> Row<H> {
         Some((head, len))
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.sizes.len()
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.sizes.is_empty()
     }

@@ -62,19 +62,22 @@ impl Recovery {
 }
 
 impl Pipe {
-    /// A rule closed the way: what is under way is lost or waits.
-    pub(in crate::tcp) fn stop(&mut self, now: Instant, to: Passage) {
+    /// A rule closed the way: what is under way is lost or waits. Says how many segments that was.
+    pub(in crate::tcp) fn stop(&mut self, now: Instant, to: Passage) -> u64 {
         let (until, at) = match to {
-            Passage::Open => return,
+            Passage::Open => return 0,
             Passage::Held => (HELD, HELD),
             Passage::Cut => (LOST, LOST),
         };
+        let mut stopped = 0;
         for segment in self.flight.iter_mut() {
             if (now..until).contains(&segment.at) {
                 segment.at = at;
+                stopped += 1;
             }
         }
         self.last_arrival = self.last_arrival.min(now);
+        stopped
     }
 
     /// Takes segments out that nobody sends again of their own accord: parts of the handshake,
