@@ -9,6 +9,9 @@ use crate::world::World;
 
 /// A rule that stands in the network until this is dropped.
 ///
+/// `let _ = partition(…)` drops it at once, and the rule with it; `let _cut = …` holds it to the end of
+/// its block.
+///
 /// A guard that is dropped when the run is over, or that a [`repair`](super::repair) came before,
 /// does nothing.
 ///

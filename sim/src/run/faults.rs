@@ -17,6 +17,8 @@ struct Sum {
     asked: u64,
     eligible: u64,
     applied: u64,
+    /// Each was lifted in the instant in which it began.
+    momentary: bool,
 }
 
 impl Faults {
@@ -29,27 +31,36 @@ impl Faults {
                 asked: 0,
                 eligible: 0,
                 applied: 0,
+                momentary: true,
             });
             sum.asked += 1;
             sum.eligible += rule.eligible;
             sum.applied += rule.applied;
+            sum.momentary &= rule.lifted == Some(rule.begun);
         }
     }
 
     /// The kinds that did nothing in any run, a sentence each: the test has not shown what they
     /// were there for.
     pub(super) fn idle(&self) -> impl Iterator<Item = String> {
-        let idle = self.by_kind.values().filter(|sum| sum.applied == 0);
-        idle.map(|sum| {
+        let idle = self.by_kind.iter().filter(|(_, sum)| sum.applied == 0);
+        idle.map(|(kind, sum)| {
             let Sum {
                 example,
                 asked,
                 eligible,
+                momentary,
                 ..
             } = sum;
             let times = if *asked == 1 { "time" } else { "times" };
-            let why = match eligible {
-                0 => "nothing was sent where it stood",
+            let why = match (&**kind, eligible) {
+                ("reset", _) => "there was no connection to cut",
+                (_, 0) if *momentary => {
+                    "it was lifted in the instant in which it began, as `let _ = …` does: hold \
+                     the guard as `let _guard = …`, or `keep` the rule"
+                }
+                ("dns", 0) => "nobody looked the name up while it stood",
+                (_, 0) => "nothing was sent where it stood",
                 _ => "it let pass all that it looked at",
             };
             format!("\"{example}\" was asked for {asked} {times} and never did anything: {why}")

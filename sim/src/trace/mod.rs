@@ -52,6 +52,7 @@ pub(crate) enum Kind {
     Name = 30,
     Bind = 31,
     Reset = 34,
+    ConnectFailed = 35,
 }
 
 impl Kind {
@@ -70,6 +71,7 @@ impl Kind {
             Self::Listen => "listen",
             Self::Connect => "connect",
             Self::Connected => "connected",
+            Self::ConnectFailed => "connect_failed",
             Self::Accept => "accept",
             Self::Read => "read",
             Self::Write => "write",
@@ -101,6 +103,7 @@ impl Kind {
             Self::Listen | Self::Bind => Some("port"),
             Self::Connect
             | Self::Connected
+            | Self::ConnectFailed
             | Self::Accept
             | Self::CloseSocket
             | Self::Shutdown
@@ -132,6 +135,8 @@ pub(crate) struct Names {
     pub(crate) tasks: BTreeMap<u64, TaskName>,
     /// What the test did to its network, in the order in which it did.
     pub(crate) rules: Vec<String>,
+    /// Whose each socket is, and with whom it talks.
+    pub(crate) sockets: BTreeMap<u64, String>,
 }
 
 /// A task's name in traces, reports and entries, and its host.
@@ -151,6 +156,14 @@ impl Names {
             n => format!("{text}~{}", n + 1),
         });
         self.hosts.push(name.to_owned());
+    }
+
+    /// A socket's number, and what is known of it.
+    pub(crate) fn socket(&self, serial: u64) -> String {
+        match self.sockets.get(&serial) {
+            Some(text) => format!("{serial} ({text})"),
+            None => serial.to_string(),
+        }
     }
 }
 

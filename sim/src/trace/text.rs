@@ -97,6 +97,7 @@ impl fmt::Display for Line<'_> {
                 write!(f, " {:?}", std::time::Duration::from_nanos(number))
             }
             Kind::Read | Kind::Write | Kind::Entropy => write!(f, " {number} bytes"),
+            _ if kind.unit() == Some("socket") => write!(f, " {}", names.socket(number)),
             _ if kind.unit().is_some() => write!(f, " {number}"),
             _ => Ok(()),
         }

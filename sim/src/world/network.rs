@@ -1,7 +1,10 @@
 //! A world's network: made when somebody first asks for it, and its hosts joined in the order of
 //! their creation.
 
-use net_sim::{LinkConfig, Net};
+use std::fmt;
+use std::net::SocketAddr;
+
+use net_sim::{LinkConfig, Net, SocketId};
 use virtual_time::Instant;
 
 use super::core::Core;
@@ -70,6 +73,52 @@ impl Core {
         let hosts = self.hosts.iter();
         let names = hosts.filter_map(|host| Some((host.net?, host.name.to_string())));
         Some(Box::new(Traffic::new(capture, names.collect())))
+    }
+
+    /// Tells reports whose socket this is, and whom it is connected to or from.
+    pub(crate) fn name_socket(
+        &mut self,
+        id: SocketId,
+        host: u32,
+        peer: Option<(&str, SocketAddr)>,
+    ) {
+        if self.trace.names().is_none() {
+            return;
+        }
+        let own = self.net().local_addr(id).ok();
+        let of = &self.hosts[host as usize].name;
+        let mut text = match own {
+            Some(addr) => format!("{of} {addr}"),
+            None => of.to_string(),
+        };
+        if let Some((way, addr)) = peer {
+            let ip = addr.ip().to_canonical();
+            let owner = match ip.is_loopback() {
+                true => self.hosts.get(host as usize),
+                false => self
+                    .hosts
+                    .iter()
+                    .find(|host| host.addresses.all().contains(&ip)),
+            };
+            let owner = owner.map_or_else(String::new, |owner| format!("{} ", owner.name));
+            text += &format!(" {way} {owner}{addr}");
+        }
+        self.set_socket_name(id, text);
+    }
+
+    /// Tells reports whose socket this is, and what it is about.
+    pub(crate) fn call_socket(&mut self, id: SocketId, host: u32, text: fmt::Arguments<'_>) {
+        if self.trace.names().is_none() {
+            return;
+        }
+        let text = format!("{} {text}", self.hosts[host as usize].name);
+        self.set_socket_name(id, text);
+    }
+
+    fn set_socket_name(&mut self, id: SocketId, text: String) {
+        if let Some(names) = self.trace.names() {
+            names.sockets.insert(id.serial(), text);
+        }
     }
 
     /// The host's place in the network.

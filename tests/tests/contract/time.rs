@@ -264,7 +264,7 @@ fn a_deadlock_says_who_waits_on_what(backend: Backend) {
     });
     assert_snapshot!(waits.collect::<Vec<_>>().join("\n"), @r#"
     task "main" ([site]) waits on the end of task "server"
-    task "server" ([site]) waits on a connection on socket 0
+    task "server" ([site]) waits on a connection on socket 0 (server 0.0.0.0:80)
     task "server/cleaner" ([site]) waits on a request to cancel
     "#);
 }

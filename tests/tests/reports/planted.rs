@@ -138,3 +138,36 @@ async fn a_fault_for_nothing(sim: sim::Sim) {
     );
     refused.keep();
 }
+
+#[sim::test(seeds = 1, profile = "exact")]
+#[ignore = "fails on purpose"]
+async fn a_network_that_keeps_quiet(sim: sim::Sim) {
+    use event_loop::net::{TcpListener, TcpStream, UdpSocket};
+
+    let svc = sim.host("svc").run(|_| async {
+        let listener = TcpListener::bind("0.0.0.0:80").await?;
+        let _one = listener.accept().await?;
+        listener.accept().await
+    });
+    let client = sim.host("client").run(|_| async {
+        assert!(TcpStream::connect("svc:81").await.is_err());
+        let stream = TcpStream::connect("svc:80").await?;
+        event_loop::spawn_named("reader", async move { stream.readable().await }).detach();
+        let udp = UdpSocket::bind("0.0.0.0:0").await?;
+        udp.connect("svc:53").await?;
+        udp.recv(&mut [0; 8]).await
+    });
+    let _ = svc.await;
+    let _ = client.await;
+}
+
+#[sim::test(seeds = 3, profile = "exact")]
+#[ignore = "is run for what it says on its way"]
+async fn faults_that_could_do_nothing(sim: sim::Sim) {
+    let _ = sim.host("svc");
+    assert_eq!(sim::net::reset("main", "svc"), 0);
+    let down = sim::net::dns("db").fails(sim::net::DnsFailure::Timeout);
+    let cut = sim::net::partition("main", "svc");
+    event_loop::time::sleep(Duration::from_millis(1)).await;
+    drop((down, cut));
+}

@@ -23,6 +23,7 @@ impl Dns for SimLoop {
                 net_sim::Lookup::Asked(id) => {
                     core.trace
                         .event(core.now, Kind::Lookup, current_serial(), id.serial());
+                    core.call_socket(id, self.host, format_args!("asks for {name}"));
                     let index = core.sockets.insert(id, self.host);
                     Ok(Lookup::Asked(key(index)))
                 }

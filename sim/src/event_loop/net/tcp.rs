@@ -34,6 +34,7 @@ impl Tcp for SimLoop {
         self.world.call(|core| {
             let id = socket_id(core, socket)?;
             core.with_net(|net, now, _| net.listen(now, id, backlog))?;
+            core.name_socket(id, self.host, None);
             let port = core.net().local_addr(id).map_or(0, |addr| addr.port());
             core.trace
                 .event(core.now, Kind::Listen, current_serial(), u64::from(port));
@@ -46,7 +47,9 @@ impl Tcp for SimLoop {
             let id = socket_id(core, socket)?;
             core.trace
                 .event(core.now, Kind::Connect, current_serial(), id.serial());
-            match core.with_net(|net, now, decide| net.connect(now, id, addr, decide)) {
+            let begun = core.with_net(|net, now, decide| net.connect(now, id, addr, decide));
+            core.name_socket(id, self.host, Some(("to", addr)));
+            match begun {
                 Ok(()) | Err(NetError::InProgress) => Ok(()),
                 Err(error) => Err(error.into()),
             }
@@ -62,8 +65,12 @@ impl Tcp for SimLoop {
             |core, id| match core.net().finish_connect(id) {
                 Err(NetError::InProgress) => Err(NetError::WouldBlock),
                 outcome => {
+                    let kind = match outcome {
+                        Ok(()) => Kind::Connected,
+                        Err(_) => Kind::ConnectFailed,
+                    };
                     core.trace
-                        .event(core.now, Kind::Connected, current_serial(), id.serial());
+                        .event(core.now, kind, current_serial(), id.serial());
                     outcome
                 }
             },
@@ -81,6 +88,7 @@ impl Tcp for SimLoop {
                     core.with_net(|net, now, decide| net.accept(now, id, decide))?;
                 core.trace
                     .event(core.now, Kind::Accept, current_serial(), accepted.serial());
+                core.name_socket(accepted, self.host, Some(("from", peer)));
                 Ok((key(core.sockets.insert(accepted, self.host)), peer))
             })
     }

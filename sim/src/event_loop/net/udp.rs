@@ -33,6 +33,7 @@ impl Udp for SimLoop {
                 let _ = core.with_net(|net, now, decide| net.close(now, id, decide));
                 return Err(error.into());
             }
+            core.name_socket(id, self.host, None);
             let port = core.net().local_addr(id).map_or(0, |addr| addr.port());
             core.trace
                 .event(core.now, Kind::Bind, current_serial(), u64::from(port));
@@ -45,7 +46,9 @@ impl Udp for SimLoop {
             let id = socket_id(core, socket)?;
             core.trace
                 .event(core.now, Kind::Connect, current_serial(), id.serial());
-            Ok(core.with_net(|net, now, decide| net.connect(now, id, addr, decide))?)
+            core.with_net(|net, now, decide| net.connect(now, id, addr, decide))?;
+            core.name_socket(id, self.host, Some(("to", addr)));
+            Ok(())
         })
     }
 

@@ -30,14 +30,21 @@ impl Unix for SimLoop {
         self.world.call(|core| {
             let owner = core.net_host(self.host);
             let (one, other) = core.net().unix_pair(owner, of_net(kind))?;
-            Ok([one, other].map(|id| key(core.sockets.insert(id, self.host))))
+            Ok([one, other].map(|id| {
+                core.call_socket(id, self.host, format_args!("one of a pair"));
+                key(core.sockets.insert(id, self.host))
+            }))
         })
     }
 
     fn unix_bind(&self, socket: SocketKey, addr: &SocketAddr) -> io::Result<()> {
         let addr = ours(addr)?;
-        self.world
-            .ask_socket(socket, |net, id| net.unix_bind(id, &addr))
+        self.world.call(|core| {
+            let id = socket_id(core, socket)?;
+            core.net().unix_bind(id, &addr)?;
+            core.call_socket(id, self.host, format_args!("{addr}"));
+            Ok(())
+        })
     }
 
     fn unix_listen(&self, socket: SocketKey, backlog: u32) -> io::Result<()> {
@@ -56,6 +63,7 @@ impl Unix for SimLoop {
             let id = socket_id(core, socket)?;
             core.trace
                 .event(core.now, Kind::Connect, current_serial(), id.serial());
+            core.call_socket(id, self.host, format_args!("to {addr}"));
             Ok(core.with_net(|net, _, _| net.unix_connect(id, &addr))?)
         })
     }
@@ -71,6 +79,9 @@ impl Unix for SimLoop {
                     let (accepted, peer) = core.with_net(|net, _, _| net.unix_accept(id))?;
                     core.trace
                         .event(core.now, Kind::Accept, current_serial(), accepted.serial());
+                    if let Ok(at) = core.net().unix_local_addr(accepted) {
+                        core.call_socket(accepted, self.host, format_args!("{at} from {peer}"));
+                    }
                     Ok((key(core.sockets.insert(accepted, self.host)), peer))
                 });
         accepted.map_ok(|(key, peer)| (key, theirs(&peer)))
