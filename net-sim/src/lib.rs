@@ -1,5 +1,5 @@
-//! A simulated network as a state machine: hosts, links and TCP with the semantics of Linux.
-//! No I/O, no clock, no randomness: time is an argument, and every decision is asked for.
+//! A simulated network as a state machine: hosts, links, names, and sockets of TCP, UDP and Unix with
+//! the semantics of Linux. No I/O, no clock, no randomness: time is an argument, and every decision is asked for.
 //!
 //! ```
 //! use std::time::Duration;
