@@ -158,7 +158,8 @@ impl Net {
         } else {
             self.drop_inbound(id, side);
         }
-        if self.conns[id.index()].end(side.other()).owner == Owner::Closed {
+        let conn = self.conns.get(id.index());
+        if conn.is_some_and(|conn| conn.end(side.other()).owner == Owner::Closed) {
             // Nobody is left to see how what is still under way ends.
             self.dissolve(now, id);
         }

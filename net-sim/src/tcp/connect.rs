@@ -121,8 +121,19 @@ impl Net {
             Stage::HalfOpen if conn.inbound(Side::Acceptor).handshake_is_lost() => {
                 self.answer_again(now, id, decide);
             }
+            // The answer to the second part of the handshake is a RST by now.
+            Stage::HalfOpen if conn.end(Side::Opener).reset => self.abandon(now, id),
             Stage::HalfOpen | Stage::Open => {}
         }
+    }
+
+    /// The acceptor, which still waits for the third part of the handshake, hears that there is
+    /// no connection.
+    pub(super) fn abandon(&mut self, now: Instant, id: ConnId) {
+        if let Some(key) = self.conns[id.index()].retry.take() {
+            self.events.cancel(key);
+        }
+        self.disown(now, id);
     }
 
     /// What the handshake's current step sent does not arrive: its timer will fire.
@@ -139,11 +150,8 @@ impl Net {
         let there = conn.end(Side::Opener).link;
         let back = conn.end(Side::Acceptor).link;
         if conn.retries > SYN_ACK_RETRIES {
-            // Silently: the opener learns of it when it sends something.
             conn.inbound_mut(Side::Acceptor).forget_handshake();
-            if self.disown(now, id) {
-                self.schedule_arrival(now, id, Side::Opener);
-            }
+            self.disown_silently(now, id);
         } else if let Fate::Arrives(at) = self.links.send(back, now, 0, decide)
             && let Fate::Arrives(at) = self.links.send(there, at, 0, decide)
         {
@@ -253,10 +261,7 @@ impl Net {
         }
         let conn = &mut self.conns[id.index()];
         if conn.retries > SYN_ACK_RETRIES {
-            // Silently: the opener learns of it when it sends something.
-            if self.disown(now, id) {
-                self.schedule_arrival(now, id, Side::Opener);
-            }
+            self.disown_silently(now, id);
             return;
         }
         conn.inbound_mut(Side::Acceptor).held = true;
@@ -354,6 +359,17 @@ impl Net {
             self.events.cancel(key);
         }
         conn.retry = Some(self.events.insert(at, Event::Handshake(id)));
+    }
+
+    /// The acceptor gives up, and the opener learns of it when it sends something or asks for a
+    /// sign of life.
+    fn disown_silently(&mut self, now: Instant, id: ConnId) {
+        if self.disown(now, id) {
+            let acceptor = self.conns[id.index()].end_mut(Side::Acceptor);
+            (acceptor.reset, acceptor.untold) = (true, true);
+            self.schedule_arrival(now, id, Side::Opener);
+            self.miss_reset(now, id, Side::Opener);
+        }
     }
 
     /// The acceptor will never be; whatever comes for it is answered with a RST. False if the

@@ -63,7 +63,8 @@ impl Net {
         for cargo in control {
             self.not_through(now, id, side, cargo, Fate::Lost);
         }
-        if self.conns[id.index()].end(side).out.handshake_is_lost() {
+        let conn = &self.conns[id.index()];
+        if conn.is_opening() || conn.end(side).out.handshake_is_lost() {
             self.try_handshake_again(now, id);
         }
         self.schedule_arrival(now, id, side);

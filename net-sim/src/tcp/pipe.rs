@@ -93,6 +93,9 @@ pub(super) struct Pipe {
     pub(super) held: bool,
     /// The writer was told to wait.
     pub(super) blocked: bool,
+    /// The receiver is gone and took back what its sender takes for sent: that waits for an
+    /// answer until a RST comes.
+    unanswered: bool,
     /// `None` as long as nothing goes wrong.
     pub(super) recovery: Option<Box<Recovery>>,
 }
@@ -119,6 +122,7 @@ impl Pipe {
             ack: None,
             held: false,
             blocked: false,
+            unanswered: false,
             recovery: None,
         }
     }
@@ -252,6 +256,13 @@ impl Pipe {
         self.ring.drain(readable..readable + n);
         self.sent -= n as u64;
         self.forget_written(n);
+        self.unanswered = true;
+    }
+
+    /// Takes back the end of the stream, which nobody is there to acknowledge.
+    pub(super) fn discard_fin(&mut self) {
+        self.fin = Fin::Sent;
+        self.unanswered = true;
     }
 
     pub(super) fn fin_arrived(&mut self) {
@@ -311,6 +322,7 @@ impl Pipe {
     /// Forgets everything that has not arrived.
     pub(super) fn drop_unarrived(&mut self) -> impl Iterator<Item = TimerKey> + use<> {
         let scheduled = self.scheduled();
+        self.unanswered |= self.waits();
         self.ring.truncate(self.readable());
         self.flight = Queue::new();
         self.acks = Queue::new();

@@ -37,7 +37,10 @@ impl Net {
     ) {
         let end = self.conns[id.index()].end_mut(side);
         match (cargo, fate) {
-            (Cargo::Rst, Fate::Lost) => end.untold = true,
+            (Cargo::Rst, Fate::Lost) => {
+                end.untold = true;
+                self.miss_reset(now, id, side.other());
+            }
             (Cargo::Syn | Cargo::SynAck, Fate::Lost) => self.try_handshake_again(now, id),
             (_, Fate::Lost) => {
                 end.out.push_lost(cargo);
@@ -48,13 +51,21 @@ impl Net {
             }
             (_, Fate::Held) => {
                 end.out.push_held(cargo);
-                if cargo == Cargo::Syn {
-                    self.try_handshake_again(now, id);
+                match cargo {
+                    Cargo::Syn | Cargo::SynAck => self.try_handshake_again(now, id),
+                    Cargo::Rst => self.expect_timeout(now, id, side.other()),
+                    _ => self.expect_timeout(now, id, side),
                 }
-                self.expect_timeout(now, id, side);
             }
             (_, Fate::Arrives(_)) => {}
         }
+    }
+
+    /// `side` has lost its peer and was not told: it learns of it when what it sent is not
+    /// answered, or when it asks for a sign of life.
+    pub(super) fn miss_reset(&mut self, now: Instant, id: ConnId, side: Side) {
+        self.expect_timeout(now, id, side);
+        self.mind_silence(now, id, side);
     }
 
     /// Sets the retransmission timer of a sender that waits for something, unless it is set.
@@ -215,6 +226,7 @@ impl Net {
         self.drop_inbound(id, side.other());
         self.part(now, id, side);
         self.tell(owner);
+        self.miss_reset(now, id, side.other());
     }
 
     /// How long a sender goes on without an answer after its first timeout, and whether it
@@ -233,7 +245,8 @@ impl Net {
     fn first_timeout(&self, id: ConnId, side: Side) -> Duration {
         let conn = &self.conns[id.index()];
         let ways = [side, side.other()].map(|side| self.links.typical(conn.end(side).link));
-        LEAST_TIMEOUT + (ways[0] + ways[1]).max(TICK)
+        let trip = ways[0].saturating_add(ways[1]).max(TICK);
+        LEAST_TIMEOUT.saturating_add(trip)
     }
 
     fn is_closed(&self, id: ConnId, side: Side) -> bool {
@@ -241,8 +254,11 @@ impl Net {
         self.links.passage(link) != Passage::Open
     }
 
-    /// Sets the timer, unless it is set for earlier.
+    /// Sets the timer, unless it is set for earlier. The end of time is never.
     fn set_timer(&mut self, id: ConnId, side: Side, at: Instant) {
+        if at == Instant::END {
+            return;
+        }
         let event = Event::Retransmission(id, side);
         let out = &mut self.conns[id.index()].end_mut(side).out;
         if let Some(key) = out.timer_after(at) {

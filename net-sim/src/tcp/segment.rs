@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use virtual_time::Instant;
 
-use super::{Cargo, ConnId, Owner, Side};
+use super::{Cargo, ConnId, Owner, Side, Stage};
 use crate::event::Event;
 use crate::link::Fate;
 use crate::watch::Loss;
@@ -273,11 +273,12 @@ impl Net {
         if conn.end(to).untold {
             return self.refuse(now, id, to, Cargo::Fin, decide);
         }
-        conn.inbound_mut(to).fin_arrived();
-        let end = conn.end(to);
-        if end.reset {
+        if conn.end(to).reset {
+            conn.inbound_mut(to).discard_fin();
             return;
         }
+        conn.inbound_mut(to).fin_arrived();
+        let end = conn.end(to);
         if end.owner == Owner::Closed && !end.out.is_shut() {
             // The acceptor never came to be: the listener had no room for it.
             self.cut(now, id, to, decide);
@@ -317,7 +318,11 @@ impl Net {
         }
         let owner = end.owner;
         self.drop_inbound(id, to.other());
+        self.forget_silence(id, to);
         self.part(now, id, to);
         self.tell(owner);
+        if to == Side::Acceptor && self.conns[id.index()].stage == Stage::HalfOpen {
+            self.abandon(now, id);
+        }
     }
 }

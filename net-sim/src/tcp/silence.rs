@@ -94,13 +94,16 @@ impl Net {
         }
     }
 
-    fn forget_silence(&mut self, id: ConnId, side: Side) {
+    pub(super) fn forget_silence(&mut self, id: ConnId, side: Side) {
         if let Some(silence) = self.silences.0.remove(&(id, side)) {
             self.events.cancel(silence.timer);
         }
     }
 
     fn ask_at(&mut self, at: Instant, id: ConnId, side: Side, asked: u32) {
+        if at == Instant::END {
+            return; // Never.
+        }
         let timer = self.events.insert(at, Event::Silence(id, side));
         self.silences.0.insert((id, side), Silence { timer, asked });
     }

@@ -27,7 +27,9 @@ impl Net {
             }
             return;
         }
-        if conn.end(side.other()).owner == Owner::Closed || conn.is_opening() {
+        // A listener that waits for the third part of the handshake forgets it in time.
+        let unmade = side == Side::Opener && conn.stage != Stage::Open;
+        if conn.end(side.other()).owner == Owner::Closed || unmade {
             self.dissolve(now, id);
             return;
         }

@@ -313,7 +313,7 @@ impl Pipe {
     /// Whether the sender has something to send, or sent and not acknowledged.
     pub(in crate::tcp) fn waits(&self) -> bool {
         let bytes = self.acked < self.sent || self.sent < self.written;
-        bytes || matches!(self.fin, Fin::Queued | Fin::Sent)
+        bytes || self.unanswered || matches!(self.fin, Fin::Queued | Fin::Sent)
     }
 
     /// Whether something is wrong that time alone will not mend.
