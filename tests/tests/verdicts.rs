@@ -428,24 +428,24 @@ fn a_small_exchange() {
     0.001000000 -        -                time
     0.001000000 client   client           wake
     0.001000000 client   client           poll
-    0.001000000 client   client           connect 1
+    0.001000000 client   client           connect 1 (client 10.0.0.3:32768 to server 10.0.0.2:7)
     0.002000000 -        -                time
     0.003000000 -        -                time
     0.003000000 client   client           wake
     0.003000000 client   client           poll
-    0.003000000 client   client           connected 1
+    0.003000000 client   client           connected 1 (client 10.0.0.3:32768 to server 10.0.0.2:7)
     0.003000000 client   client           choice net.short_write 0
     0.003000000 client   client           write 5 bytes
     0.004000000 -        -                time
     0.004000000 server   server           wake
     0.004000000 server   server           poll
-    0.004000000 server   server           accept 2
+    0.004000000 server   server           accept 2 (server 10.0.0.2:7 from client 10.0.0.3:32768)
     0.004000000 server   server           choice net.short_read 0
     0.004000000 server   server           read 5 bytes
     0.004000000 server   server           choice net.short_write 0
     0.004000000 server   server           write 5 bytes
-    0.004000000 server   server           close 2
-    0.004000000 server   server           close 0
+    0.004000000 server   server           close 2 (server 10.0.0.2:7 from client 10.0.0.3:32768)
+    0.004000000 server   server           close 0 (server 0.0.0.0:7)
     0.004000000 server   server           finish
     0.005000000 -        -                time
     0.005000000 client   client           wake
@@ -453,7 +453,7 @@ fn a_small_exchange() {
     0.005000000 client   client           choice net.short_read 0
     0.005000000 client   client           read 5 bytes
     0.005000000 client   client           read 0 bytes
-    0.005000000 client   client           close 1
+    0.005000000 client   client           close 1 (client 10.0.0.3:32768 to server 10.0.0.2:7)
     0.005000000 main     main             wake
     0.005000000 client   client           finish
     0.005000000 main     main             poll
