@@ -88,11 +88,12 @@ fn who_has_sent_to_somebody_whose_reset_is_lost_on_its_way_is_reset_later() {
     for send in sends {
         let mut pair = pair();
         let (client, server) = pair.connected();
-        send(&mut pair, client);
-        wait(&mut pair, 2 * MS);
-        // What was sent comes to a socket that is no more, and then its RST is lost.
+        let slow = LinkConfig::new(Latency::constant(50 * MS));
+        pair.net.set_link(pair.server, pair.client, slow).unwrap();
+        // What is sent comes to a socket that is no more, and then its RST is lost.
         abort(&mut pair, server);
-        wait(&mut pair, 4 * MS);
+        send(&mut pair, client);
+        wait(&mut pair, 6 * MS);
         let fault = partition(&mut pair);
         wait(&mut pair, SECOND);
         lift(&mut pair, fault);
@@ -235,4 +236,18 @@ fn the_end_of_time_comes_once() {
         pair.connect(80);
         settle(&mut pair);
     }
+}
+
+#[test]
+fn what_a_cut_takes_is_lost_though_a_younger_hold_stands() {
+    let mut pair = pair();
+    let (client, server) = pair.connected();
+    let faults = [partition(&mut pair), hold(&mut pair)];
+    pair.write(client, b"x").unwrap();
+    wait(&mut pair, MS);
+    faults.map(|fault| lift(&mut pair, fault));
+    wait(&mut pair, 20 * MS);
+    assert_eq!(pair.read(server, 9), Err(NetError::WouldBlock));
+    settle(&mut pair);
+    assert_eq!(pair.read(server, 9), Ok(b"x".to_vec()));
 }
