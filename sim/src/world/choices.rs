@@ -109,7 +109,7 @@ impl Choices {
             return 0;
         }
         self.value(label, n, task, |draws| {
-            let drawn = draws.below(domain, zeros + n - 1);
+            let drawn = draws.below(domain, n - 1 + zeros);
             (drawn + 1).saturating_sub(zeros)
         })
     }
