@@ -43,15 +43,11 @@ impl Net {
         if unix.kind() == UnixKind::Datagram {
             return Err(NetError::NotSupported);
         }
-        let read_shut = unix.read_shut;
         let Stage::Listening(listener) = &mut unix.stage else {
             return Err(NetError::InvalidInput);
         };
-        let end = match listener.pending.pop_front() {
-            Some(end) => end,
-            None if read_shut => return Err(NetError::InvalidInput),
-            None => return Err(NetError::WouldBlock),
-        };
+        // On a listener that is shut as well: only an accept that waits is told of that.
+        let end = listener.pending.pop_front().ok_or(NetError::WouldBlock)?;
         let peer = self.unix_peer_addr(end)?;
         Ok((end, peer))
     }
