@@ -245,7 +245,9 @@ fn what_a_cut_takes_is_lost_though_a_younger_hold_stands() {
     let faults = [partition(&mut pair), hold(&mut pair)];
     pair.write(client, b"x").unwrap();
     wait(&mut pair, MS);
-    faults.map(|fault| lift(&mut pair, fault));
+    for fault in faults {
+        lift(&mut pair, fault);
+    }
     wait(&mut pair, 20 * MS);
     assert_eq!(pair.read(server, 9), Err(NetError::WouldBlock));
     settle(&mut pair);
