@@ -23,10 +23,11 @@ impl Bandwidth {
     ///
     /// If it is zero: that is no link at all.
     #[must_use]
+    #[track_caller]
     pub const fn from_bytes(per_second: u64) -> Self {
         match Self::try_from_bytes(per_second) {
             Ok(bandwidth) => bandwidth,
-            Err(_) => panic!("a link must take some bytes in a second"),
+            Err(_) => panic!("a link of 0 bytes a second is none: allowed is 1 or more"),
         }
     }
 
@@ -50,6 +51,7 @@ impl Bandwidth {
     ///
     /// If it is zero.
     #[must_use]
+    #[track_caller]
     pub const fn from_megabits(per_second: u64) -> Self {
         Self::from_bytes(per_second.saturating_mul(125_000))
     }
