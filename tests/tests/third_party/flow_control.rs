@@ -12,7 +12,7 @@ use futures::channel::mpsc;
 use futures::future::{join_all, poll_fn};
 use h2::client::SendRequest;
 use h2::server::Builder;
-use h2::{RecvStream, SendStream};
+use h2::{Ping, RecvStream, SendStream};
 use hyper::http::{Request, Response};
 
 use crate::scene::{Hosts, plays_by_foul_weather, plays_everywhere};
@@ -158,8 +158,12 @@ async fn one_of_two_stalls(hosts: Hosts, server: Builder) -> Went {
 /// A connection, driven by a task of its own until nobody asks any more.
 async fn connect(address: SocketAddr) -> SendRequest<Bytes> {
     let stream = TcpStream::connect(address).await.unwrap();
-    let (asker, connection) = h2::client::handshake(stream).await.unwrap();
+    let (asker, mut connection) = h2::client::handshake(stream).await.unwrap();
+    let mut pings = connection.ping_pong().expect("nobody took them");
     spawn(async move { connection.await.unwrap() }).detach();
+    // The server's settings come before its answer. Where a body is on its way before them, h2 0.4.20
+    // may shrink that stream's window between two parts, and never widen it for the last of them.
+    pings.ping(Ping::opaque()).await.unwrap();
     asker
 }
 
