@@ -6,8 +6,13 @@ macro_rules! unix_programs {
             use std::future::poll_fn;
             use std::sync::atomic::{AtomicU32, Ordering};
 
-            use $lib::io::{AsyncReadExt, AsyncWriteExt, Interest, ReadBuf};
-            use $lib::net::{UnixDatagram, UnixListener, UnixStream};
+            use $lib::io::AsyncReadExt;
+            use $lib::io::AsyncWriteExt;
+            use $lib::io::Interest;
+            use $lib::io::ReadBuf;
+            use $lib::net::UnixDatagram;
+            use $lib::net::UnixListener;
+            use $lib::net::UnixStream;
 
             pub(super) async fn all() -> std::io::Result<()> {
                 streams().await?;
