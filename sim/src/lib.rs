@@ -14,6 +14,7 @@
 mod config;
 mod event_loop;
 mod from_world;
+mod host;
 pub mod net;
 mod profile;
 mod run;
@@ -22,9 +23,10 @@ pub mod trace;
 mod world;
 
 pub use self::event_loop::factory;
-pub use self::sim::{Host, Sim};
+pub use self::sim::Sim;
 pub use config::Config;
 pub use from_world::FromWorld;
+pub use host::Host;
 pub use profile::{Profile, UnknownProfile};
 pub use run::campaign::check;
 pub use run::once::{BadEntry, PropertyHits, Run, record_once, replay_once, run_once};
