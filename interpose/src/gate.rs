@@ -6,49 +6,9 @@ use std::marker::PhantomData;
 use std::ptr;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
 
+use crate::kernel::Kernel;
 use crate::symbols;
-
-/// What answers the libc calls of a thread that is inside a world.
-///
-/// While a method runs, the thread's gate is closed: what the method itself asks of libc (a log
-/// line's clock, a lock, a file) is answered by the operating system.
-///
-/// A method that panics ends the process with a message, for no panic may leave a libc function.
-pub trait Kernel: Send + Sync {
-    /// What `clock` reads: the time since the Unix epoch for [`ClockId::Realtime`], since an
-    /// arbitrary start for the others.
-    fn now(&self, clock: ClockId) -> Duration;
-
-    /// Fills `buf` with the world's entropy.
-    fn fill_random(&self, buf: &mut [u8]);
-}
-
-/// The clocks of a process, as a world tells them apart.
-///
-/// Coarse, raw and alarm variants are the clock they vary, and `CLOCK_TAI` is `CLOCK_REALTIME`, as
-/// on a kernel nobody has told the leap seconds. The clocks of other processes and threads
-/// (`clock_getcpuclockid`, `pthread_getcpuclockid`) are the CPU clocks; clocks of devices do not
-/// exist in a world.
-///
-/// The CPU clocks are asked of the world too, never of the machine, for what a program reads must
-/// be a function of the world. A world that keeps no account of CPU time should answer them with
-/// its monotonic clock: it never goes backwards, and a loop that waits for CPU time to pass ends as
-/// soon as time does.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum ClockId {
-    /// Wall-clock time, which may be set: `SystemTime`, `gettimeofday`, `time`.
-    Realtime,
-    /// Time that never goes backwards: `Instant`.
-    Monotonic,
-    /// Monotonic time that goes on while the machine sleeps.
-    Boottime,
-    /// CPU time used by the process.
-    ProcessCpu,
-    /// CPU time used by the thread.
-    ThreadCpu,
-}
 
 /// Sends the calling thread's libc calls to `kernel` for as long as the guard lives.
 ///
@@ -166,6 +126,20 @@ pub(crate) fn ask<R>(question: impl FnOnce(&dyn Kernel) -> R) -> Option<R> {
     // SAFETY: `OPEN` is null or equal to `INNERMOST`, which has a reference of its own.
     let closed = unsafe { Closed::new(frame) };
     Some(question(&*closed.0.kernel))
+}
+
+/// Leaves every world of a thread that never comes back to one of its guards.
+pub(crate) fn leave_all() {
+    let mut innermost = INNERMOST.replace(ptr::null());
+    open_or_close();
+    // SAFETY: null or owned by the stack of worlds (see `enter`), whose references are not given back
+    // here: guards on the thread's stack may have more, and are never dropped.
+    while let Some(frame) = unsafe { innermost.as_ref() } {
+        innermost = frame.outer;
+        // SAFETY: nobody reads the frame again, for only this thread could, and it never returns to
+        // a guard. So the kernel is moved out of it.
+        drop(unsafe { ptr::read(&frame.kernel) });
+    }
 }
 
 /// One world on a thread's stack of worlds.

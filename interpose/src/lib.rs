@@ -18,9 +18,11 @@
 #![deny(unsafe_op_in_unsafe_fn, clippy::undocumented_unsafe_blocks)]
 
 mod baton;
+mod carrier;
 mod clone_hook;
 mod crash;
 mod gate;
+mod kernel;
 
 #[cfg(all(
     target_os = "linux",
@@ -39,16 +41,15 @@ mod symbols;
     target_env = "gnu",
     not(miri),
 )))]
-mod symbols {
-    //! No symbols on this platform: worlds can be entered, and no libc call asks them.
-    pub(crate) const SUPPORTED: bool = false;
-    pub(crate) const fn keep() {}
-}
+#[path = "elsewhere.rs"]
+mod symbols;
 
 pub use baton::{Baton, BatonError, ThreadToken};
+pub use carrier::{Parking, Pinned, pin_to_current_cpu, vanish};
 pub use clone_hook::clone_hook;
 pub use crash::{CrashCommand, CrashNote, note_crash};
-pub use gate::{ClockId, Entered, Kernel, Suspended, enter, in_world, suspend};
+pub use gate::{Entered, Suspended, enter, in_world, suspend};
+pub use kernel::{ClockId, Deadline, FutexWait, Interrupted, Kernel, ThreadId, ThreadJoin};
 
 /// Whether this platform's libc calls are interposed: Linux on x86-64 with glibc. Elsewhere
 /// [`enter`] keeps its books and no call ever asks the kernel.

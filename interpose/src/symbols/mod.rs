@@ -4,6 +4,8 @@
 //! and for `dlsym(RTLD_DEFAULT)` too. Each function asks the thread's gate: inside a world the
 //! [`Kernel`] answers, outside it libc's own function does.
 
+mod carrier;
+
 use std::arch::{asm, naked_asm};
 use std::ffi::{CStr, c_int, c_long, c_uint, c_void};
 use std::hint::black_box;
@@ -14,7 +16,10 @@ use std::{mem, slice};
 
 use libc::{clockid_t, size_t, ssize_t, time_t, timespec, timeval};
 
-use crate::gate::{ClockId, Kernel, ask};
+use crate::gate::ask;
+use crate::kernel::{ClockId, Kernel};
+
+pub(crate) use carrier::{Cpus, Place, exit, pin, unpin};
 
 pub(crate) const SUPPORTED: bool = true;
 
@@ -205,7 +210,12 @@ unsafe fn simulate_clock(
     if by_syscall || pointers == Pointers::AsSyscall {
         // The real call judges the pointer, and whose CPU clock it is; its answer is overwritten.
         // SAFETY: clock_gettime checks both its arguments.
-        unsafe { raw(libc::SYS_clock_gettime, real as usize, time.addr(), 0) }?;
+        unsafe {
+            raw(
+                libc::SYS_clock_gettime,
+                [real as usize, time.addr(), 0, 0, 0, 0],
+            )
+        }?;
     } else if time.is_null() {
         return Err(libc::EFAULT);
     }
@@ -238,7 +248,12 @@ unsafe fn simulate_random(
     loop {
         let at = buf.addr() + writable;
         // SAFETY: getrandom checks all its arguments.
-        match unsafe { raw(libc::SYS_getrandom, at, len - writable, flags as usize) } {
+        match unsafe {
+            raw(
+                libc::SYS_getrandom,
+                [at, len - writable, flags as usize, 0, 0, 0],
+            )
+        } {
             Ok(0) => break,
             Ok(more) => writable += more as size_t,
             Err(libc::EINTR) => {}
@@ -273,7 +288,7 @@ unsafe extern "C" fn simulated_syscall(number: c_long, a: usize, b: usize, c: us
         }
     });
     // SAFETY: the same arguments under the same contract.
-    finish(answer.unwrap_or_else(|| unsafe { raw(number, a, b, c) }))
+    finish(answer.unwrap_or_else(|| unsafe { raw(number, [a, b, c, 0, 0, 0]) }))
 }
 
 /// C's `struct timezone`, minutes west of Greenwich and the kind of summer time; libc fills it with
@@ -357,22 +372,37 @@ const GETENTROPY_MAX: size_t = 256;
 
 unsafe extern "C" fn raw_clock_gettime(clock: clockid_t, time: *mut timespec) -> c_int {
     // SAFETY: clock_gettime checks its arguments.
-    finish(unsafe { raw(libc::SYS_clock_gettime, clock as usize, time.addr(), 0) }) as c_int
+    finish(unsafe {
+        raw(
+            libc::SYS_clock_gettime,
+            [clock as usize, time.addr(), 0, 0, 0, 0],
+        )
+    }) as c_int
 }
 
 unsafe extern "C" fn raw_gettimeofday(time: *mut timeval, zone: *mut Timezone) -> c_int {
     // SAFETY: gettimeofday checks its arguments.
-    finish(unsafe { raw(libc::SYS_gettimeofday, time.addr(), zone.addr(), 0) }) as c_int
+    finish(unsafe {
+        raw(
+            libc::SYS_gettimeofday,
+            [time.addr(), zone.addr(), 0, 0, 0, 0],
+        )
+    }) as c_int
 }
 
 unsafe extern "C" fn raw_time(time: *mut time_t) -> time_t {
     // SAFETY: time checks its argument.
-    finish(unsafe { raw(libc::SYS_time, time.addr(), 0, 0) })
+    finish(unsafe { raw(libc::SYS_time, [time.addr(), 0, 0, 0, 0, 0]) })
 }
 
 unsafe extern "C" fn raw_getrandom(buf: *mut c_void, len: size_t, flags: c_uint) -> ssize_t {
     // SAFETY: getrandom checks its arguments.
-    finish(unsafe { raw(libc::SYS_getrandom, buf.addr(), len, flags as usize) }) as ssize_t
+    finish(unsafe {
+        raw(
+            libc::SYS_getrandom,
+            [buf.addr(), len, flags as usize, 0, 0, 0],
+        )
+    }) as ssize_t
 }
 
 unsafe extern "C" fn raw_getentropy(buf: *mut c_void, len: size_t) -> c_int {
@@ -380,16 +410,17 @@ unsafe extern "C" fn raw_getentropy(buf: *mut c_void, len: size_t) -> c_int {
         return finish(Err(libc::EIO)) as c_int;
     }
     // SAFETY: getrandom checks its arguments. Requests this small are never cut short.
-    finish(unsafe { raw(libc::SYS_getrandom, buf.addr(), len, 0) }.map(|_| 0)) as c_int
+    finish(unsafe { raw(libc::SYS_getrandom, [buf.addr(), len, 0, 0, 0, 0]) }.map(|_| 0)) as c_int
 }
 
-/// A system call of up to three arguments.
+/// A system call, with zeros where it has fewer than six arguments.
 ///
 /// # Safety
 /// As of the system call.
 #[inline]
-unsafe fn raw(number: c_long, a: usize, b: usize, c: usize) -> Result<c_long, c_int> {
+unsafe fn raw(number: c_long, arguments: [usize; 6]) -> Result<c_long, c_int> {
     let result: c_long;
+    let [a, b, c, d, e, f] = arguments;
     // SAFETY: the kernel's calling convention: it keeps every register but rax, rcx and r11. What
     // the call does is the caller's promise.
     unsafe {
@@ -399,6 +430,9 @@ unsafe fn raw(number: c_long, a: usize, b: usize, c: usize) -> Result<c_long, c_
             in("rdi") a,
             in("rsi") b,
             in("rdx") c,
+            in("r10") d,
+            in("r8") e,
+            in("r9") f,
             lateout("rcx") _,
             lateout("r11") _,
             options(nostack),
