@@ -1,0 +1,3 @@
+//! Signals: scenes of real processes and of hosts that must tell the same.
+
+mod children;
