@@ -7,12 +7,13 @@ use std::time::Duration;
 use event_loop::TaskId;
 use event_loop::backend::{Polled, Runnable, ScheduledCall, TaskMeta, current_task, expect_worlds};
 use net_sim::{LinkConfig, Net};
-use virtual_time::{HostClock, Instant, TimerKey, Timers};
+use virtual_time::{HostClock, Instant, Timers};
 
+use super::aside::Aside;
 use super::choices::{Choices, Domain};
 use super::hosts::{Directory, Host};
 use super::inbox::Inbox;
-use super::iterations::{Alarm, Iterations};
+use super::iterations::Iterations;
 use super::properties::Properties;
 use super::ready::{Ready, ReadyQueue, Strategy};
 use super::recording::{Recording, Woken};
@@ -21,8 +22,7 @@ use super::rules::Rules;
 use super::slow::{PollsTimed, SlowPoll};
 use super::sockets::Sockets;
 use super::tasks::{Extras, Origin, TaskTable};
-use super::verdict::{Verdict, VerdictKind};
-use super::waits::{Standing, Table};
+use super::verdict::Verdict;
 use super::watchers::Watchers;
 use crate::Profile;
 use crate::config::{Config, Limits};
@@ -61,6 +61,8 @@ pub(crate) struct Core {
     pub(crate) iterations: Option<Box<Iterations>>,
     /// In profile `tokio-ct`.
     pub(super) root_turn: Option<Box<RootTurn>>,
+    /// While some hosts do not run.
+    pub(super) aside: Option<Box<Aside>>,
     pub(crate) tasks: TaskTable,
     /// Made when somebody first asks for it.
     pub(super) net: Option<Box<Net>>,
@@ -83,9 +85,9 @@ pub(crate) struct Core {
     pub(crate) root: Option<TaskMeta>,
     pub(super) root_queued: bool,
     pub(super) limits: Limits,
-    rounds_timers: bool,
+    pub(super) rounds_timers: bool,
     /// What the hosts read, where that is not the world's time.
-    clock: Option<Box<HostClock>>,
+    pub(super) clock: Option<Box<HostClock>>,
     pub(super) poll_cost: Duration,
     pub(super) polls: u64,
     /// How many polls there had been when time passed last.
@@ -164,6 +166,7 @@ impl Core {
             ready,
             iterations,
             root_turn: (config.profile == Profile::TokioCt).then(Box::default),
+            aside: None,
             tasks: TaskTable::default(),
             net: None,
             link: config.link.clone(),
@@ -241,6 +244,13 @@ impl Core {
                 if self.recording.is_some() {
                     self.record_pick(&picked);
                 }
+                let picked = match self.aside {
+                    None => picked,
+                    Some(_) => match self.keep_aside(picked) {
+                        Some(picked) => picked,
+                        None => continue,
+                    },
+                };
                 match self.in_turn(picked) {
                     Some(ready) => return self.take(ready),
                     None => continue,
@@ -315,54 +325,6 @@ impl Core {
         TaskMeta { id, site, host }
     }
 
-    /// Arms a timer of a host; where the profile says so, at the next millisecond.
-    pub(crate) fn set_timer(&mut self, host: u32, deadline: Instant, waker: Waker) -> TimerKey {
-        let deadline = match &self.clock {
-            Some(clock) if self.iterations.is_none() => clock.world_deadline(deadline),
-            _ => deadline,
-        };
-        let mut nanos = deadline.as_nanos();
-        if self.rounds_timers {
-            nanos = nanos
-                .checked_next_multiple_of(MILLISECOND)
-                .unwrap_or(u64::MAX);
-        }
-        let deadline = Instant::from_nanos(nanos);
-        self.trace
-            .event(self.now, Kind::TimerSet, current_serial(), nanos);
-        if self.iterations.is_some() {
-            return self.arm(host, deadline, Alarm::Wake(waker));
-        }
-        self.expect(deadline);
-        self.timers.insert(deadline, waker)
-    }
-
-    /// The waker of a timer that has not fired yet.
-    #[inline]
-    pub(crate) fn timer_waker(&mut self, host: u32, key: TimerKey) -> Option<&mut Waker> {
-        match &mut self.iterations {
-            None => self.timers.get_mut(key),
-            Some(iterations) => iterations.timer_waker(host, key),
-        }
-    }
-
-    /// When a timer is due that is pending.
-    pub(crate) fn timer_deadline(&self, host: u32, key: TimerKey) -> Option<Instant> {
-        match &self.iterations {
-            None => self.timers.deadline(key),
-            Some(iterations) => iterations.deadline(host, key),
-        }
-    }
-
-    /// Takes a timer out that has not fired yet, to be dropped with the core closed.
-    #[inline]
-    pub(crate) fn cancel_timer(&mut self, host: u32, key: TimerKey) -> Option<Alarm> {
-        match &mut self.iterations {
-            None => self.timers.cancel(key).map(Alarm::Wake),
-            Some(iterations) => iterations.cancel(host, key),
-        }
-    }
-
     /// A value of `0..n` for the code that is running.
     pub(crate) fn choose(&mut self, domain: Domain, label: &'static str, n: u64) -> u64 {
         let task = current_serial();
@@ -372,61 +334,6 @@ impl Core {
             .choose(domain, label, n, || task_site(task, names));
         self.trace.choice(self.now, task, label, value);
         value
-    }
-
-    /// Ends the run, unless an earlier verdict has: that one is the cause.
-    pub(crate) fn end(&mut self, kind: VerdictKind, message: String) {
-        if self.ended.is_some() {
-            return;
-        }
-        self.trace
-            .event(self.now, Kind::Failure, current_serial(), kind as u64);
-        let task = current_task().map(|meta| self.describe(meta.id));
-        let blocked = match kind {
-            VerdictKind::Deadlock
-            | VerdictKind::Livelock
-            | VerdictKind::PollLimit
-            | VerdictKind::TimeLimit
-            | VerdictKind::Stall => self.tabulate(),
-            _ => Vec::new(),
-        };
-        self.seal();
-        self.ended = Some(Box::new(Verdict {
-            at_nanos: self.now.as_nanos(),
-            event: self.trace.events(),
-            task,
-            blocked,
-            ..Verdict::new(kind, message)
-        }));
-    }
-
-    /// Who waits on what, if the run is recorded.
-    fn tabulate(&mut self) -> Vec<String> {
-        let (Some(recording), Some(names)) = (&mut self.recording, self.trace.names()) else {
-            return Vec::new();
-        };
-        let mut table = Table::default();
-        for (id, _) in self.tasks.in_creation_order() {
-            let standing = recording.standing(id.serial());
-            // What runs callbacks waits for them: nobody has written that.
-            let is_driver = self.hosts.iter().any(|host| host.driver == Some(id));
-            if !(is_driver && matches!(standing, Standing::Waits(_, None))) {
-                table.add(id, standing, names);
-            }
-        }
-        let lines = table.lines(names);
-        recording.table = Some(table);
-        lines
-    }
-
-    /// The trace and the entries are complete: what the end of the run still does is no part of
-    /// them.
-    pub(super) fn seal(&mut self) {
-        if let Some(recording) = &mut self.recording {
-            recording.over(&mut self.choices, self.trace.names());
-        }
-        self.trace.seal();
-        self.choices.seal();
     }
 
     pub(crate) fn polls(&self) -> u64 {

@@ -12,9 +12,11 @@ use std::task::{Context, Waker};
 use event_loop::TaskId;
 use event_loop::backend::{as_task, probe_task};
 
+use super::World;
 use super::core::Core;
+use super::drive::Root;
+use super::presence::Entered;
 use super::waits::Await;
-use super::{Entered, Root, World};
 use crate::run::frames;
 use crate::run::outcome::{Account, last_events};
 

@@ -9,10 +9,11 @@ use event_loop::EventLoop;
 use event_loop::backend::{Runnable, drop_task};
 
 use super::core::Core;
+use super::presence::{Entered, Presence};
 use super::properties::Properties;
 use super::ready::{Ready, ReadyQueue};
 use super::verdict::Verdict;
-use super::{Entered, Presence, World, entry};
+use super::{World, entry};
 use crate::net::RuleAccount;
 use crate::trace::{Kind, Log, Traffic};
 
@@ -43,6 +44,9 @@ impl Core {
         }
         if let Some(turn) = &mut self.root_turn {
             tasks.extend(turn.take_kept());
+        }
+        if let Some(aside) = &mut self.aside {
+            tasks.extend(aside.take_tasks());
         }
         tasks
     }

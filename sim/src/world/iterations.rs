@@ -295,10 +295,13 @@ impl Core {
         loop {
             let (iterations, choices) = (self.iterations.as_mut()?, &mut self.choices);
             let host = iterations.order.pick(|n| choices.pick(n))?;
-            let queued = iterations.loop_of(host).queue.pop_front();
             if let Some(recording) = &mut self.recording {
                 recording.picked(Woken::Host(host), choices, self.trace.names());
             }
+            if self.aside.is_some() && self.keep_turn(host) {
+                continue;
+            }
+            let queued = self.iterations.as_mut()?.loop_of(host).queue.pop_front();
             // What was taken out of the queue has left its turn behind.
             let Some(queued) = queued else { continue };
             if let Some(step) = self.serve(host, queued, wakes) {
@@ -426,7 +429,7 @@ impl Core {
     }
 
     /// The host has one more entry.
-    fn count_in(&mut self, host: u32) {
+    pub(super) fn count_in(&mut self, host: u32) {
         let mut hold = 0;
         if let Some(recording) = &mut self.recording {
             hold = recording.woken(Woken::Host(host), &self.choices, self.trace.names());

@@ -5,20 +5,24 @@
 //! the house: with the core open no code of the test runs. Wakers, tasks and results are taken out
 //! and used, or dropped, with the core closed.
 
+mod aside;
 pub(crate) mod choices;
 pub(crate) mod core;
 mod decider;
 mod diagnosis;
 mod draws;
+mod drive;
 mod ending;
 pub(crate) mod entry;
 pub(crate) mod here;
 pub(crate) mod hosts;
 mod inbox;
 pub(crate) mod iterations;
+mod judging;
 pub(crate) mod kernel;
 mod limits;
 pub(crate) mod network;
+mod presence;
 pub(crate) mod properties;
 mod ready;
 pub(crate) mod recording;
@@ -27,29 +31,26 @@ pub(crate) mod rules;
 mod slow;
 pub(crate) mod sockets;
 mod tasks;
+mod timers;
 pub(crate) mod verdict;
 pub(crate) mod waits;
 pub(crate) mod watchers;
 
-use std::future::Future;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
-use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use event_loop::TaskId;
-use event_loop::backend::{
-    EnterGuard, OutsideTasks, Polled, Runnable, TaskMeta, as_task, current_task, drop_task,
-    outside_tokio_s_budget, run_task, with_budget,
-};
+use event_loop::backend::{Runnable, current_task};
 use interpose::{Baton, BatonError};
 use virtual_time::HostClock;
 
-use self::core::{Core, Step};
+use self::core::Core;
+pub(crate) use self::drive::Drive;
 pub(crate) use self::ending::Remains;
 use self::inbox::Inbox;
+use self::presence::Presence;
 use self::ready::Ready;
 use self::verdict::VerdictKind;
 use crate::config::Config;
@@ -82,16 +83,6 @@ pub(crate) struct World {
 /// What a call of the test's says that comes from a thread outside the world.
 pub(crate) const OUTSIDE: &str = "this thread is not of the world, which only its own tasks may ask: do its \
                        work in a task of the world";
-
-/// How driving a world ended.
-pub(crate) enum Drive {
-    /// The root is ready.
-    Done,
-    /// A verdict has fallen.
-    Verdict,
-    /// The root, which was this task, panicked.
-    Panicked(Box<dyn std::any::Any + Send>, TaskMeta),
-}
 
 impl World {
     pub(crate) fn new(config: &Config, plan: Plan) -> Arc<Self> {
@@ -232,66 +223,11 @@ impl World {
         runnable
     }
 
-    /// Polls `root` as the task `name` of `host`, and everything else beside it, until it is
-    /// ready or a verdict falls.
-    pub(crate) fn drive(
-        self: &Arc<Self>,
-        presence: &mut Presence,
-        host: u32,
-        name: &str,
-        site: &'static Location<'static>,
-        root: Pin<&mut dyn Future<Output = ()>>,
-    ) -> Drive {
-        let root_meta = self.core(|core| {
-            let meta = core.admit(host, Some(name), site);
-            core.root = Some(meta);
-            core.wake_root();
-            core.begin_run(host);
-            meta
-        });
-        let mut root = Root {
-            meta: root_meta,
-            waker: Waker::from(self.clone()),
-            future: root,
-        };
-        let entered = &mut presence.entered;
-        let mut wakes = Vec::new();
-        let end = loop {
-            // A destructor or waker that panics unwinds to here; all else is caught closer.
-            let turns = || self.turns(&mut root, entered, &mut wakes);
-            match catch_unwind(AssertUnwindSafe(|| outside_tokio_s_budget(turns))) {
-                Ok(end) => break end,
-                Err(payload) => self.panicked(VerdictKind::Unread, &*payload),
-            }
-        };
-        if self.recording && matches!(end, Drive::Verdict) {
-            self.diagnose(&mut root, entered);
-        }
-        let left = self.core(|core| {
-            core.end_run();
-            let meta = core.root.take()?;
-            core.finish(meta.id)
-        });
-        self.guarded(|| drop(left));
-        end
-    }
-
     /// Runs `f` in the world but outside any task, as `drive` would; for what the test's body
     /// leaves behind.
     pub(crate) fn inside(&self, presence: &mut Presence, host: u32, f: impl FnOnce()) {
         presence.entered.host(self, host);
         self.guarded(f);
-    }
-
-    /// Comes into the world with this thread, to drive it or to end it.
-    pub(crate) fn visit(self: &Arc<Self>) -> Presence {
-        Presence {
-            entered: Entered::default(),
-            _outside: OutsideTasks::begin(),
-            _quiet: panics::Quiet::begin(),
-            _here: here::Here::begin(self.clone()),
-            _gate: interpose::enter(self.clone()),
-        }
     }
 
     /// The world's clock; readable while the core is open, and from any thread.
@@ -349,97 +285,6 @@ impl World {
         }
     }
 
-    fn turns(
-        self: &Arc<Self>,
-        root: &mut Root<'_>,
-        entered: &mut Entered,
-        wakes: &mut Vec<Waker>,
-    ) -> Drive {
-        let budget = self.profile.budget();
-        let mut polled = Polled::Pending;
-        loop {
-            if self.inbox.has_any() {
-                self.read_inbox();
-            }
-            let last = std::mem::replace(&mut polled, Polled::Pending);
-            let step = self.core.with(|core| {
-                let step = core.step(last, wakes, &self.inbox);
-                self.set_now(core.now);
-                self.polls.store(core.polls(), Ordering::Relaxed);
-                step
-            });
-            match step {
-                Step::Poll(runnable) => {
-                    self.begin_poll(runnable.meta(), entered);
-                    polled = with_budget(budget, || run_task(runnable));
-                }
-                Step::Root => {
-                    self.begin_poll(&root.meta, entered);
-                    let mut cx = Context::from_waker(&root.waker);
-                    let poll = || {
-                        with_budget(budget, || {
-                            as_task(root.meta, || root.future.as_mut().poll(&mut cx))
-                        })
-                    };
-                    match catch_unwind(AssertUnwindSafe(poll)) {
-                        Ok(Poll::Pending) => {}
-                        Ok(Poll::Ready(())) => {
-                            self.tell_last_if_slow();
-                            let (over, left) = self.core(Core::root_ready);
-                            drop(left);
-                            if over {
-                                self.tell_intrusion();
-                                return Drive::Done;
-                            }
-                        }
-                        Err(payload) => return Drive::Panicked(payload, root.meta),
-                    }
-                }
-                Step::Call(host, call) => {
-                    entered.host(self, host);
-                    if self.recording {
-                        self.note_polled(call.site());
-                    }
-                    call.run();
-                }
-                Step::Drop(runnable) => {
-                    let meta = *runnable.meta();
-                    entered.host(self, meta.host);
-                    drop_task(runnable);
-                    polled = Polled::Finished(meta.id);
-                }
-                Step::Left(extras) => drop(extras),
-                Step::Slow(slow) => {
-                    entered.host(self, slow.host);
-                    self.tell_slow(&slow);
-                }
-                Step::Wake => wakes.drain(..).for_each(Waker::wake),
-                Step::Watch => {
-                    self.watch(entered);
-                    wakes.drain(..).for_each(Waker::wake);
-                }
-                Step::Done => {
-                    self.tell_intrusion();
-                    return Drive::Done;
-                }
-                Step::End => return Drive::Verdict,
-            }
-        }
-    }
-
-    #[inline]
-    fn begin_poll(&self, meta: &TaskMeta, entered: &mut Entered) {
-        entered.host(self, meta.host);
-        if self.recording {
-            self.note_polled(meta.site);
-        }
-    }
-
-    #[cold]
-    fn note_polled(&self, site: &'static Location<'static>) {
-        *self.polled.lock().unwrap_or_else(PoisonError::into_inner) = Some(site);
-    }
-
     /// Fails the run if a thread outside the world has touched it. Asked before any other verdict
     /// falls, for what follows from the touch is not the cause.
     pub(crate) fn tell_intrusion(&self) {
@@ -455,17 +300,6 @@ impl World {
         );
         self.enter(|core| core.end(VerdictKind::ForeignThread, message));
     }
-
-    #[cold]
-    fn read_inbox(&self) {
-        self.tell_intrusion();
-        for ready in self.inbox.take().unwrap_or_default() {
-            self.core(|core| match ready {
-                Ready::Task(_) => core.push(ready),
-                Ready::Root => core.wake_root(),
-            });
-        }
-    }
 }
 
 /// This thread is the world's, until dropped if it was not before.
@@ -477,65 +311,6 @@ impl Drop for Claim<'_> {
     fn drop(&mut self) {
         if let Some(world) = self.world {
             world.leave();
-        }
-    }
-}
-
-/// The future a world is driven for.
-struct Root<'a> {
-    meta: TaskMeta,
-    waker: Waker,
-    future: Pin<&'a mut dyn Future<Output = ()>>,
-}
-
-/// A thread's presence in a world: its libc calls and its panics are the world's, and the task
-/// around it, if there is one, is not current.
-pub(crate) struct Presence {
-    // Left in this order: the loop first, libc's calls last.
-    entered: Entered,
-    _outside: OutsideTasks,
-    _quiet: panics::Quiet,
-    _here: here::Here,
-    _gate: interpose::Entered,
-}
-
-/// The host whose loop this thread has entered.
-#[derive(Default)]
-struct Entered {
-    guard: Option<(u32, EnterGuard)>,
-}
-
-impl Entered {
-    #[inline]
-    fn host(&mut self, world: &World, host: u32) {
-        if self
-            .guard
-            .as_ref()
-            .is_none_or(|(entered, _)| *entered != host)
-        {
-            self.switch(world, host);
-        }
-    }
-
-    #[cold]
-    fn switch(&mut self, world: &World, host: u32) {
-        self.guard = None;
-        self.guard = world.event_loop(host).map(|ev| (host, EnterGuard::new(ev)));
-    }
-}
-
-/// Wakes the future that the world is driven for.
-///
-/// Who keeps this waker keeps the world, but as [`World::close`] has left it: without its tasks
-/// and loops.
-impl Wake for World {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        if let Err(why) = self.core.try_with(Core::wake_root) {
-            self.inbox.put(Ready::Root, why == BatonError::NotHeld);
         }
     }
 }

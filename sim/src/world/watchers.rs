@@ -5,9 +5,10 @@ use std::fmt;
 
 use net_sim::{HostId, Inspection, MonitorId, Segment, Sighting, Treatment};
 
+use super::World;
 use super::core::Core;
+use super::presence::Entered;
 use super::verdict::VerdictKind;
-use super::{Entered, World};
 
 /// Who looks, and what they have yet to see.
 #[derive(Debug, Default)]
@@ -137,7 +138,7 @@ impl Core {
 
     /// Takes the code back; what nobody wants any more is to be dropped with the core closed.
     #[must_use]
-    fn take_back(&mut self, rule: usize, code: Code) -> Option<Code> {
+    fn return_code(&mut self, rule: usize, code: Code) -> Option<Code> {
         let mut watchers = self
             .watchers
             .iter_mut()
@@ -166,7 +167,7 @@ impl World {
                 if let Code::Observer(look) = &mut code {
                     look(&sighting);
                 }
-                drop(self.core(|core| core.take_back(rule, code)));
+                drop(self.core(|core| core.return_code(rule, code)));
             }
         }
         for inspection in inspections {
@@ -186,7 +187,7 @@ impl World {
             let unfit = inspection.apply(treatment).err();
             let left = self.core(|core| {
                 core.rules.note_judged(rule, applied);
-                core.take_back(rule, code)
+                core.return_code(rule, code)
             });
             drop(left);
             if let Some(unfit) = unfit {
