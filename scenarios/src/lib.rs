@@ -5,22 +5,47 @@
 //! let tally = scenario.play(scenarios::Form::Mended, 50);
 //! assert!(tally.failing.is_empty());
 //! ```
+//!
+//! Each is a small service on the loop's interface, with what goes wrong in it and what mends it.
+//! The broken form fails within [`Scenario::fails_within`] seeds, and mostly not in the plain run:
+//! it is right as long as nothing is early or late. The mended form survives all of them.
+//!
+//! `cargo run --release -p scenarios` plays them all; `… list` names them, `… play NAME --form
+//! broken --seeds 100` plays one, and `… replay NAME --seed 7 --timeline` shows one run.
 
+mod account;
+pub mod r11_nested_run;
+pub mod r14_unread_failure;
+pub mod r15_result_or_cancel;
+pub mod r17_behind_stop;
+pub mod r1_asked_twice;
 pub mod r1_cleanup_order;
+pub mod r2_never_finished;
+pub mod r8_hash_order;
+pub mod r9_trampoline;
+mod store;
 
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 
+use event_loop::EventLoop;
 use sim::{Config, Run, Sim};
 
-/// All of them, in the order of their first appearance in SEMANTICS.md.
-pub static CATALOGUE: &[Scenario] = &[Scenario {
-    name: "cleanup-order",
-    story: "a pool waits for the cleanups under way, and cuts those that have not begun",
-    broken: |sim| Box::pin(r1_cleanup_order::broken(sim)),
-    mended: |sim| Box::pin(r1_cleanup_order::mended(sim)),
-}];
+pub use account::Account;
+
+/// All of them, in the order of the races' numbers.
+pub static CATALOGUE: &[Scenario] = &[
+    r1_cleanup_order::SCENARIO,
+    r1_asked_twice::SCENARIO,
+    r2_never_finished::SCENARIO,
+    r8_hash_order::SCENARIO,
+    r9_trampoline::SCENARIO,
+    r11_nested_run::SCENARIO,
+    r14_unread_failure::SCENARIO,
+    r15_result_or_cancel::SCENARIO,
+    r17_behind_stop::SCENARIO,
+];
 
 /// The scenario of this name.
 #[must_use]
@@ -34,25 +59,60 @@ pub fn find(name: &str) -> Option<&'static Scenario> {
 pub struct Scenario {
     /// What the program and the tests call it.
     pub name: &'static str,
+    /// The race it is an example of.
+    pub race: &'static str,
     /// What goes wrong, in a line.
     pub story: &'static str,
-    broken: Main,
-    mended: Main,
+    /// Within how many seeds, from 0, the broken form fails.
+    pub fails_within: u64,
+    config: fn() -> Config,
+    broken: Body,
+    mended: Body,
 }
 
-type Main = fn(Sim) -> Pin<Box<dyn Future<Output = ()>>>;
+/// What a run plays.
+#[derive(Clone, Copy, Debug)]
+pub enum Body {
+    /// The test of a world and its hosts.
+    World(fn(Sim) -> Pin<Box<dyn Future<Output = ()>>>),
+    /// A program that drives its loop itself.
+    Program(fn(EventLoop)),
+}
 
 impl Scenario {
-    /// One run.
+    /// One run, on a thread of its own: what a thread keeps, such as the keys of hash tables, is
+    /// then the seed's.
+    ///
+    /// # Panics
+    /// If the system has no thread left.
     #[must_use]
     pub fn run(&self, form: Form, seed: u64) -> Run<()> {
-        sim::run_once(&Config::new(), seed, self.main(form))
+        self.run_as(&self.config(), form, seed)
+    }
+
+    /// [`run`](Self::run), as another configuration has it: another profile, say.
+    ///
+    /// # Panics
+    /// If the system has no thread left.
+    #[must_use]
+    pub fn run_as(&self, config: &Config, form: Form, seed: u64) -> Run<()> {
+        on_a_thread(|| match self.body(form) {
+            Body::World(main) => sim::run_once(config, seed, main),
+            Body::Program(main) => sim::run_loop(config, seed, main),
+        })
     }
 
     /// One run, with its trace kept.
+    ///
+    /// # Panics
+    /// If the system has no thread left.
     #[must_use]
     pub fn record(&self, form: Form, seed: u64) -> Run<()> {
-        sim::record_once(&Config::new(), seed, self.main(form))
+        let config = self.config();
+        on_a_thread(|| match self.body(form) {
+            Body::World(main) => sim::record_once(&config, seed, main),
+            Body::Program(main) => sim::record_loop(&config, seed, main),
+        })
     }
 
     /// Runs the seeds `0..seeds`.
@@ -65,12 +125,24 @@ impl Scenario {
         }
     }
 
-    fn main(&self, form: Form) -> Main {
+    /// What its runs are configured with.
+    pub fn config(&self) -> Config {
+        (self.config)()
+    }
+
+    fn body(&self, form: Form) -> Body {
         match form {
             Form::Broken => self.broken,
             Form::Mended => self.mended,
         }
     }
+}
+
+fn on_a_thread(run: impl FnOnce() -> Run<()> + Send) -> Run<()> {
+    std::thread::scope(|threads| {
+        let run = threads.spawn(run).join();
+        run.expect("a run catches the panics of what it plays")
+    })
 }
 
 /// Which of the two a run is of.
@@ -109,39 +181,4 @@ pub struct Tally {
     pub seeds: u64,
     /// Those that failed, in ascending order.
     pub failing: Vec<u64>,
-}
-
-/// A run as a replay prints it: equal texts are equal runs.
-#[derive(Debug)]
-pub struct Account<'a> {
-    /// What was run.
-    pub scenario: &'a Scenario,
-    /// Which form of it.
-    pub form: Form,
-    /// With which seed.
-    pub seed: u64,
-    /// How it went.
-    pub run: &'a Run<()>,
-}
-
-impl fmt::Display for Account<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = self.scenario.name;
-        writeln!(f, "run      {name}, {}, seed {}", self.form, self.seed)?;
-        match &self.run.verdict {
-            Some(verdict) => writeln!(f, "verdict  {verdict}")?,
-            None => writeln!(f, "verdict  none: the run passes")?,
-        }
-        let Run {
-            hash,
-            polls,
-            events,
-            elapsed,
-            ..
-        } = self.run;
-        writeln!(
-            f,
-            "trace    {hash:016x}, {events} events, {polls} polls, {elapsed:?} of virtual time"
-        )
-    }
 }

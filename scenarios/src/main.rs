@@ -21,9 +21,6 @@ struct Arguments {
     /// How many seeds each form is run with, the plain run (seed 0) included
     #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(1..))]
     seeds: u64,
-    /// Only this scenario
-    #[arg(long, value_name = "NAME", value_parser = scenario_named)]
-    scenario: Option<&'static Scenario>,
     #[command(subcommand)]
     command: Option<Task>,
 }
@@ -32,6 +29,18 @@ struct Arguments {
 enum Task {
     /// Lists the catalogue
     List,
+    /// Plays one scenario
+    Play {
+        /// The scenario's name
+        #[arg(value_name = "NAME", value_parser = scenario_named)]
+        scenario: &'static Scenario,
+        /// How many seeds each form is run with, the plain run (seed 0) included
+        #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(1..))]
+        seeds: u64,
+        /// Only this form of it
+        #[arg(long, value_enum)]
+        form: Option<FormName>,
+    },
     /// Makes one run and prints its verdict and the hash of its trace
     Replay {
         /// The scenario's name
@@ -75,8 +84,17 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let mut out = io::stdout().lock();
     let done = match arguments.command {
-        None => play(&mut out, arguments.scenario, arguments.seeds),
+        None => play(&mut out, CATALOGUE, &Form::ALL, arguments.seeds),
         Some(Task::List) => list(&mut out),
+        Some(Task::Play {
+            scenario,
+            seeds,
+            form,
+        }) => {
+            let one = form.map(|form| [form.into()]);
+            let forms = one.as_ref().map_or(&Form::ALL[..], |one| &one[..]);
+            play(&mut out, std::slice::from_ref(scenario), forms, seeds)
+        }
         Some(Task::Replay {
             scenario,
             seed,
@@ -96,8 +114,11 @@ fn main() -> ExitCode {
 }
 
 fn list(out: &mut impl Write) -> io::Result<ExitCode> {
-    for Scenario { name, story, .. } in CATALOGUE {
-        writeln!(out, "{name:16} {story}")?;
+    for scenario in CATALOGUE {
+        let Scenario {
+            race, name, story, ..
+        } = scenario;
+        writeln!(out, "{race:4} {name:16} {story}")?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -127,10 +148,13 @@ fn replay(
     Ok(ExitCode::SUCCESS)
 }
 
-/// Plays all, or the one asked for. A scenario that does not show what it is there for is a
-/// failure of the program.
-fn play(out: &mut impl Write, only: Option<&'static Scenario>, seeds: u64) -> io::Result<ExitCode> {
-    let played: Vec<_> = only.map_or_else(|| CATALOGUE.iter().collect(), |one| vec![one]);
+/// A scenario that does not show what it is there for is a failure of the program.
+fn play(
+    out: &mut impl Write,
+    scenarios: &[Scenario],
+    forms: &[Form],
+    seeds: u64,
+) -> io::Result<ExitCode> {
     let mut wrong = Vec::new();
     let mut to_replay = Vec::new();
 
@@ -139,8 +163,8 @@ fn play(out: &mut impl Write, only: Option<&'static Scenario>, seeds: u64) -> io
         "{:16} {:8} {:>6} {:>8} {:>10}  first failing seeds",
         "scenario", "form", "seeds", "failing", "real time"
     )?;
-    for scenario in played {
-        for form in Form::ALL {
+    for scenario in scenarios {
+        for &form in forms {
             #[expect(clippy::disallowed_methods, reason = "the table shows real time")]
             let began = Instant::now();
             let tally = scenario.play(form, seeds);

@@ -19,8 +19,20 @@ use futures::channel::mpsc;
 use futures::future::{Either, select};
 use futures::lock::Mutex;
 use futures::stream::StreamExt;
-use sim::Sim;
+use sim::{Config, Sim};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+
+use crate::{Body, Scenario};
+
+pub(crate) const SCENARIO: Scenario = Scenario {
+    name: "cleanup-order",
+    race: "R1",
+    story: "a pool waits for the cleanups under way, and cuts those that have not begun",
+    fails_within: 20,
+    config: Config::new,
+    broken: Body::World(|sim| Box::pin(broken(sim))),
+    mended: Body::World(|sim| Box::pin(mended(sim))),
+};
 
 const WORKERS: usize = 4;
 const RECORDS: u32 = 12;

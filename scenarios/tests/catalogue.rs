@@ -2,22 +2,49 @@
 
 use scenarios::{CATALOGUE, Form};
 
-/// Within how many seeds every broken form has failed.
-const FOUND_WITHIN: u64 = 20;
+/// How many seeds every mended form survives.
+const SEEDS: u64 = 10_000;
 
-#[test]
-fn every_broken_form_fails_within_20_seeds() {
-    for scenario in CATALOGUE {
-        let tally = scenario.play(Form::Broken, FOUND_WITHIN);
-        assert!(!tally.failing.is_empty(), "{}", scenario.name);
-    }
+/// A test for each scenario, so that they share the machine's cores.
+macro_rules! every_mended_form_survives_10_000_seeds {
+    ($($test:ident = $name:literal,)*) => {
+        mod every_mended_form_survives_10_000_seeds {
+            $(
+                #[test]
+                fn $test() {
+                    let scenario = scenarios::find($name).unwrap();
+                    let tally = scenario.play(scenarios::Form::Mended, super::SEEDS);
+                    assert_eq!(tally.failing, [0; 0]);
+                }
+            )*
+        }
+
+        #[test]
+        fn no_scenario_is_left_out() {
+            let known = CATALOGUE.iter().map(|scenario| scenario.name);
+            assert!(known.eq([$($name),*]));
+        }
+    };
+}
+
+every_mended_form_survives_10_000_seeds! {
+    cleanup_order = "cleanup-order",
+    asked_twice = "asked-twice",
+    never_finished = "never-finished",
+    hash_order = "hash-order",
+    trampoline = "trampoline",
+    nested_run = "nested-run",
+    unread_failure = "unread-failure",
+    result_or_cancel = "result-or-cancel",
+    behind_stop = "behind-stop",
 }
 
 #[test]
-fn every_mended_form_survives_1000_seeds() {
+fn every_broken_form_fails_within_the_seeds_it_states() {
     for scenario in CATALOGUE {
-        let tally = scenario.play(Form::Mended, 1_000);
-        assert!(tally.failing.is_empty(), "{}: {tally:?}", scenario.name);
+        assert!(scenario.fails_within <= 20, "{}", scenario.name);
+        let tally = scenario.play(Form::Broken, scenario.fails_within);
+        assert!(!tally.failing.is_empty(), "{}", scenario.name);
     }
 }
 
@@ -44,10 +71,10 @@ fn the_broken_cleanup_order_passes_the_plain_run_and_loses_batches_of_different_
 #[test]
 fn a_recorded_run_is_the_run() {
     for scenario in CATALOGUE {
-        let seed = scenario.play(Form::Broken, FOUND_WITHIN).failing[0];
+        let seed = scenario.play(Form::Broken, scenario.fails_within).failing[0];
         let run = scenario.run(Form::Broken, seed);
         let recorded = scenario.record(Form::Broken, seed);
-        assert_eq!(run.hash, recorded.hash);
+        assert_eq!(run.hash, recorded.hash, "{}", scenario.name);
         let (verdict, recorded) = (run.verdict.unwrap(), recorded.verdict.unwrap());
         assert!(verdict.same_failure(&recorded), "{verdict}, {recorded}");
     }

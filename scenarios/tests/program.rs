@@ -34,7 +34,7 @@ fn it_plays_both_forms_and_confirms_a_failing_seed_in_fresh_processes() {
 
 #[test]
 fn the_command_it_prints_replays_the_same_failure() {
-    let output = scenarios(&["--scenario", "cleanup-order", "--seeds", "50"]);
+    let output = scenarios(&["play", "cleanup-order", "--seeds", "50"]);
     let out = text(&output.stdout);
     let line = |label| {
         out.lines()
@@ -78,5 +78,17 @@ fn an_unknown_name_is_answered_with_the_known_ones() {
     let output = scenarios(&["replay", "nonsense", "--seed", "1"]);
     assert!(!output.status.success());
     assert!(text(&output.stderr).contains("no such scenario; there are: cleanup-order"));
-    assert!(text(&scenarios(&["list"]).stdout).starts_with("cleanup-order "));
+    assert!(text(&scenarios(&["list"]).stdout).starts_with("R1   cleanup-order "));
+}
+
+#[test]
+fn one_form_is_played_by_itself() {
+    let output = scenarios(&["play", "hash-order", "--form", "mended", "--seeds", "20"]);
+    let out = text(&output.stdout);
+    assert!(output.status.success(), "{out}");
+    let rows: Vec<_> = out.lines().skip(1).collect();
+    assert!(
+        matches!(rows[..], [row] if row.starts_with("hash-order       mended")),
+        "{out}"
+    );
 }

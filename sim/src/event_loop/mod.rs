@@ -145,7 +145,7 @@ impl Backend for SimLoop {
         if !self.is_closed()
             && let Some(_claim) = self.world.claim()
         {
-            self.world.close(&mut self.world.visit());
+            self.world.take_down(&mut self.world.visit());
         }
     }
 

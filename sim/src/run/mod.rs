@@ -10,6 +10,7 @@ mod guard;
 mod judge;
 pub(crate) mod once;
 pub(crate) mod outcome;
+pub(crate) mod owned;
 pub(crate) mod panics;
 pub(crate) mod plan;
 mod record;

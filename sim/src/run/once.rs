@@ -196,6 +196,19 @@ impl<T> Run<T> {
         &self.remains.rules
     }
 
+    pub(crate) fn of(value: Option<T>, mut remains: Remains) -> Self {
+        let verdict = remains.verdict.take().map(|verdict| *verdict);
+        Self {
+            value,
+            verdict,
+            hash: remains.hash,
+            polls: remains.polls,
+            events: remains.events,
+            elapsed: remains.ended_at - virtual_time::Instant::BEGIN,
+            remains,
+        }
+    }
+
     pub(crate) fn without_value(self) -> Run<()> {
         let Self {
             value: _,
@@ -280,15 +293,5 @@ where
             world.inside(&mut presence, 0, || drop(value.take()));
         }
     }
-    let mut remains = world.close(&mut presence);
-    let verdict = remains.verdict.take().map(|verdict| *verdict);
-    Run {
-        value,
-        verdict,
-        hash: remains.hash,
-        polls: remains.polls,
-        events: remains.events,
-        elapsed: remains.ended_at - virtual_time::Instant::BEGIN,
-        remains,
-    }
+    Run::of(value, world.close(&mut presence))
 }

@@ -53,8 +53,14 @@ impl Core {
 }
 
 impl World {
-    /// Ends the world: every task is dropped, in creation order, with its calls muted.
+    /// [`take_down`](Self::take_down), and what is left then.
     pub(crate) fn close(self: &Arc<Self>, presence: &mut Presence) -> Remains {
+        self.take_down(presence);
+        self.remains()
+    }
+
+    /// Ends the world: every task is dropped, in creation order, with its calls muted.
+    pub(crate) fn take_down(self: &Arc<Self>, presence: &mut Presence) {
         self.core(|core| {
             if let Some(recording) = &mut core.recording {
                 recording.over(&mut core.choices, core.trace.names());
@@ -91,23 +97,25 @@ impl World {
         presence.entered = Entered::default();
         self.guarded(|| drop(loops));
         self.tell_intrusion();
+        self.core(|core| core.trace.event(core.now, Kind::End, 0, core.polls()));
         self.over.store(true, Ordering::Release);
-        self.core(|core| {
-            core.trace.event(core.now, Kind::End, 0, core.polls());
-            Remains {
-                verdict: core.ended.take(),
-                hash: core.trace.hash(),
-                events: core.trace.events(),
-                polls: core.polls(),
-                ended_at: core.now,
-                deviations: core.choices.take_deviations(),
-                hosts: core.hosts.len(),
-                strategy: core.strategy(),
-                log: core.trace.take_log(),
-                traffic: core.take_traffic(),
-                properties: std::mem::take(&mut core.properties),
-                rules: core.rule_accounts(),
-            }
+    }
+
+    /// What is left of a world that was taken down; asked once.
+    pub(crate) fn remains(&self) -> Remains {
+        self.core(|core| Remains {
+            verdict: core.ended.take(),
+            hash: core.trace.hash(),
+            events: core.trace.events(),
+            polls: core.polls(),
+            ended_at: core.now,
+            deviations: core.choices.take_deviations(),
+            hosts: core.hosts.len(),
+            strategy: core.strategy(),
+            log: core.trace.take_log(),
+            traffic: core.take_traffic(),
+            properties: std::mem::take(&mut core.properties),
+            rules: core.rule_accounts(),
         })
     }
 
