@@ -32,6 +32,7 @@ pub use run::campaign::check;
 pub use run::once::{BadEntry, PropertyHits, Run, record_once, replay_once, run_once};
 pub use run::outcome::Outcome;
 pub use run::owned::{record_loop, run_loop};
+pub use run::sweep::{Sweep, Swept, record_swept, sweep};
 pub use sim_macros::test;
 pub use world::verdict::{Verdict, VerdictKind};
 

@@ -195,7 +195,7 @@ impl Sim {
 
 impl Sim {
     #[track_caller]
-    fn handle(&self, index: u32) -> Host {
+    pub(crate) fn handle(&self, index: u32) -> Host {
         let (name, addresses) = self.world.ask(|core| {
             let host = &core.hosts[index as usize];
             (host.name.clone(), host.addresses.clone())

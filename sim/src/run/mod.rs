@@ -16,4 +16,5 @@ pub(crate) mod plan;
 mod record;
 mod report;
 mod settings;
+pub(crate) mod sweep;
 mod watchdog;

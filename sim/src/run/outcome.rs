@@ -59,18 +59,25 @@ pub(crate) fn last_events(log: &Log) -> Vec<String> {
     text.lines().map(str::to_owned).collect()
 }
 
-impl Account {
-    /// Reads a run whose value is the text of the body's failure, if it failed.
-    pub(crate) fn of(mut run: Run<Option<String>>) -> (Self, Run<()>) {
-        let failure = run.value.take().flatten();
-        if let (None, Some(message)) = (&run.verdict, failure) {
-            run.verdict = Some(Verdict {
-                at_nanos: u64::try_from(run.elapsed.as_nanos()).unwrap_or(u64::MAX),
-                event: run.events,
+impl Run<Option<String>> {
+    /// A run whose value is the text of the body's failure, if it failed.
+    pub(crate) fn judged(mut self) -> Run<()> {
+        let failure = self.value.take().flatten();
+        if let (None, Some(message)) = (&self.verdict, failure) {
+            self.verdict = Some(Verdict {
+                at_nanos: u64::try_from(self.elapsed.as_nanos()).unwrap_or(u64::MAX),
+                event: self.events,
                 ..Verdict::new(VerdictKind::Error, message)
             });
         }
-        let run = run.without_value();
+        self.without_value()
+    }
+}
+
+impl Account {
+    /// Reads a run whose value is the text of the body's failure, if it failed.
+    pub(crate) fn of(run: Run<Option<String>>) -> (Self, Run<()>) {
+        let run = run.judged();
         let account = Self {
             verdict: run.verdict.clone(),
             hash: run.hash,

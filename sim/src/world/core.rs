@@ -13,6 +13,7 @@ use super::aside::Aside;
 use super::choices::{Choices, Domain};
 use super::hosts::{Directory, Host};
 use super::inbox::Inbox;
+use super::intervention::Intervention;
 use super::iterations::Iterations;
 use super::properties::Properties;
 use super::ready::{Ready, ReadyQueue, Strategy};
@@ -73,6 +74,8 @@ pub(crate) struct Core {
     pub(crate) rules: Rules,
     /// Absent while nobody looks at the network.
     pub(super) watchers: Option<Box<Watchers>>,
+    /// Code of the test's that is still to run.
+    pub(super) intervention: Option<Box<Intervention>>,
     pub(crate) sockets: Sockets,
     pub(crate) choices: Choices,
     pub(crate) trace: Trace,
@@ -125,6 +128,8 @@ pub(crate) enum Step {
     Wake,
     /// There is something for those who look at the network, and then for the wakers in the buffer.
     Watch,
+    /// Code of the test's that was to run at this event.
+    Intervene,
     /// The loop that the world is driven for has stopped.
     Done,
     /// A verdict has fallen.
@@ -173,6 +178,7 @@ impl Core {
             hosts_named: 0,
             rules: Rules::default(),
             watchers: None,
+            intervention: None,
             sockets: Sockets::default(),
             recording: plan.record.then(Box::default),
             properties: Properties::default(),
@@ -223,6 +229,9 @@ impl Core {
         loop {
             if self.ended.is_some() {
                 return Step::End;
+            }
+            if self.is_to_intervene() {
+                return Step::Intervene;
             }
             if let Some(turn) = &mut self.root_turn {
                 turn.look();

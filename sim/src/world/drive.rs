@@ -143,6 +143,7 @@ impl World {
                     self.watch(entered);
                     wakes.drain(..).for_each(Waker::wake);
                 }
+                Step::Intervene => self.intervene(entered),
                 Step::Done => {
                     self.tell_intrusion();
                     return Drive::Done;

@@ -76,8 +76,8 @@ impl World {
             presence.entered.host(self, host);
             self.guarded(|| ev.iter().for_each(EventLoop::close_now));
         }
-        let watchers = self.core(|core| core.watchers.take());
-        self.guarded(|| drop(watchers));
+        let watching = self.core(|core| (core.watchers.take(), core.intervention.take()));
+        self.guarded(|| drop(watching));
         let (wakers, callbacks) = self.core(|core| {
             let mut wakers = core.sockets.take_wakers();
             wakers.extend(core.timers.drain().map(|(_, _, waker)| waker));

@@ -17,6 +17,7 @@ pub(crate) mod entry;
 pub(crate) mod here;
 pub(crate) mod hosts;
 mod inbox;
+pub(crate) mod intervention;
 pub(crate) mod iterations;
 mod judging;
 pub(crate) mod kernel;
