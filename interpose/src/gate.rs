@@ -1,11 +1,11 @@
 //! The gate of a thread: whether its libc calls go to the operating system or to a simulated kernel.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::marker::PhantomData;
-use std::ptr;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::{mem, ptr};
 
 use crate::kernel::Kernel;
 use crate::symbols;
@@ -44,6 +44,7 @@ pub fn enter(kernel: Arc<dyn Kernel>) -> Entered {
         outer: INNERMOST.get(),
         closed: Cell::new(0),
         left: Cell::new(false),
+        in_vain: RefCell::default(),
     });
     // The thread's stack of worlds owns a reference of its own, given back by `leave`.
     INNERMOST.set(Rc::into_raw(Rc::clone(&frame)));
@@ -94,6 +95,13 @@ pub struct Suspended {
     _not_send: PhantomData<Rc<()>>,
 }
 
+#[allow(dead_code, reason = "on other platforms no thread begins in a world")]
+impl Entered {
+    pub(crate) fn kernel(&self) -> Arc<dyn Kernel> {
+        Arc::clone(&self.frame.kernel)
+    }
+}
+
 impl Drop for Entered {
     fn drop(&mut self) {
         self.frame.left.set(true);
@@ -115,17 +123,30 @@ impl Drop for Entered {
     }
 }
 
-/// Asks the world the calling thread is in, or returns `None` where the operating system answers.
+/// Asks the world the calling thread is in, or returns `None` where the operating system answers. A
+/// panic of the question's ends the process.
 #[allow(dead_code, reason = "on other platforms no symbol is there to ask")]
 #[inline]
-pub(crate) fn ask<R>(question: impl FnOnce(&dyn Kernel) -> R) -> Option<R> {
+pub(crate) fn ask<R>(question: impl FnOnce(&Frame) -> R) -> Option<R> {
     let frame = OPEN.get();
     if frame.is_null() {
         return None;
     }
     // SAFETY: `OPEN` is null or equal to `INNERMOST`, which has a reference of its own.
     let closed = unsafe { Closed::new(frame) };
-    Some(question(&*closed.0.kernel))
+    let no_way_out = NoWayOut;
+    let answer = question(&closed.0);
+    mem::forget(no_way_out);
+    Some(answer)
+}
+
+/// Ends the process when a panic comes this way. What the panic said has been printed.
+struct NoWayOut;
+
+impl Drop for NoWayOut {
+    fn drop(&mut self) {
+        std::process::abort();
+    }
 }
 
 /// Leaves every world of a thread that never comes back to one of its guards.
@@ -139,11 +160,12 @@ pub(crate) fn leave_all() {
         // SAFETY: nobody reads the frame again, for only this thread could, and it never returns to
         // a guard. So the kernel is moved out of it.
         drop(unsafe { ptr::read(&frame.kernel) });
+        drop(frame.in_vain.take());
     }
 }
 
 /// One world on a thread's stack of worlds.
-struct Frame {
+pub(crate) struct Frame {
     kernel: Arc<dyn Kernel>,
     /// The world this one was entered from, owned by the stack; null at the bottom.
     outer: *const Frame,
@@ -151,6 +173,25 @@ struct Frame {
     closed: Cell<u32>,
     /// Whether its `Entered` is gone, and the frame only waits for those above it.
     left: Cell<bool>,
+    /// Words that the thread has waited for in real time, and nobody came.
+    in_vain: RefCell<Vec<usize>>,
+}
+
+#[allow(dead_code, reason = "on other platforms no symbol is there to ask")]
+impl Frame {
+    #[inline]
+    pub(crate) fn kernel(&self) -> &Arc<dyn Kernel> {
+        &self.kernel
+    }
+
+    /// Whether a thread outside of the world may be the one that wakes who waits there.
+    pub(crate) fn waits_for_others(&self, word: usize) -> bool {
+        !self.in_vain.borrow().contains(&word)
+    }
+
+    pub(crate) fn waited_in_vain(&self, word: usize) {
+        self.in_vain.borrow_mut().push(word);
+    }
 }
 
 impl fmt::Debug for Frame {

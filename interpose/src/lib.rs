@@ -1,10 +1,20 @@
 //! The libc symbols of a simulated thread, turned into calls on one trait, and the few unsafe cells
 //! a simulator of threads cannot do without. The only crate of the workspace with unsafe code.
 //!
-//! Linking this crate changes nothing by itself: a thread's calls to `clock_gettime`,
-//! `gettimeofday`, `time`, `getrandom`, `getentropy` and `syscall` go on to libc, at the cost of one
-//! test of a thread-local. Inside [`enter`], they are answered by a [`Kernel`]. So the standard
-//! library's clocks and hash keys, and every library's entropy, become functions of the world.
+//! Linking this crate changes nothing by itself: a thread's calls to libc's clocks, entropy, sleeps
+//! and threads, and to `syscall`, go on to libc, at the cost of one test of a thread-local. Inside
+//! [`enter`], they are answered by a [`Kernel`]. So the standard library's clocks and hash keys,
+//! and every library's entropy, become functions of the world.
+//!
+//! A kernel with threads of its own is asked too when a thread sleeps, waits, wakes, makes another
+//! or joins it. Whatever waits by a futex is seen: the standard library's and parking_lot's locks,
+//! conditions, channels, `park`, `Once`, `scope`. libc's own `pthread_mutex_t` and
+//! `pthread_cond_t`, and every wait for a file or a socket, stay the machine's. What is under such
+//! a thread is here as well: a place where it is really parked ([`Parking`]), a faster hand-over
+//! ([`pin_to_current_cpu`]), and an end without a return ([`vanish`]).
+//!
+//! A lock in a static may be held by a thread that is in no world or in another: so a wait in the
+//! program's static data goes on in real time for up to 100 ms, and becomes the world's after that.
 //!
 //! # Why it is safe to use
 //! - A [`Baton`] opens only for the thread whose turn it is, checked at every access on every
@@ -12,7 +22,10 @@
 //! - The stack of worlds of a thread owns what its libc calls look at; a guard dropped early, late
 //!   or never leaves no dangling kernel behind.
 //! - The interposed functions keep libc's contracts: they are callable before `main`, in a signal
-//!   handler and from an allocator, set `errno` as libc does and never unwind.
+//!   handler and from an allocator, set `errno` as libc does and never unwind but where libc does,
+//!   to cancel a thread.
+//! - A thread of a world is in it until its thread-locals are gone, and keeps its kernel as long; a
+//!   thread that vanishes leaves its stack as it is, for good.
 //! - A [`clone_hook`]'s waker owns a reference of its hook, as each of its clones does.
 //! - The crash handler calls nothing but system calls, and passes every signal on.
 #![deny(unsafe_op_in_unsafe_fn, clippy::undocumented_unsafe_blocks)]

@@ -14,13 +14,23 @@ use std::time::{Duration, Instant, SystemTime};
 
 use world::{errno, in_fresh_world};
 
-const NAMES: [&CStr; 6] = [
+const NAMES: [&CStr; 16] = [
     c"clock_gettime",
     c"gettimeofday",
     c"time",
     c"getrandom",
     c"getentropy",
     c"syscall",
+    c"nanosleep",
+    c"clock_nanosleep",
+    c"usleep",
+    c"sleep",
+    c"sched_yield",
+    c"pthread_create",
+    c"pthread_join",
+    c"pthread_tryjoin_np",
+    c"pthread_timedjoin_np",
+    c"pthread_detach",
 ];
 
 /// The file a function was loaded from.
@@ -57,6 +67,14 @@ fn the_symbols_are_linked_into_a_program_that_depends_on_the_crate() {
         libc::getrandom as *const c_void,
         libc::getentropy as *const c_void,
         libc::syscall as *const c_void,
+        libc::nanosleep as *const c_void,
+        libc::clock_nanosleep as *const c_void,
+        libc::usleep as *const c_void,
+        libc::sleep as *const c_void,
+        libc::sched_yield as *const c_void,
+        libc::pthread_create as *const c_void,
+        libc::pthread_join as *const c_void,
+        libc::pthread_detach as *const c_void,
     ] {
         assert_eq!(home(linked), ours, "at link time");
     }

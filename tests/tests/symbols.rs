@@ -11,13 +11,23 @@ use cargo_metadata::Message;
 use object::{Object, ObjectSymbol};
 
 /// What `interpose` defines of libc.
-const INTERPOSED: [&str; 6] = [
+const INTERPOSED: [&str; 16] = [
     "clock_gettime",
     "gettimeofday",
     "time",
     "getrandom",
     "getentropy",
     "syscall",
+    "nanosleep",
+    "clock_nanosleep",
+    "usleep",
+    "sleep",
+    "sched_yield",
+    "pthread_create",
+    "pthread_join",
+    "pthread_tryjoin_np",
+    "pthread_timedjoin_np",
+    "pthread_detach",
 ];
 
 /// The crates that belong to a simulation, as paths begin with them.

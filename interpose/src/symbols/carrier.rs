@@ -3,7 +3,7 @@
 use std::mem;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use super::raw;
+use super::{raw, threads};
 
 /// Whether a word is there is the futex's value.
 #[derive(Default)]
@@ -33,15 +33,16 @@ impl Place {
         let operation = (operation | libc::FUTEX_PRIVATE_FLAG) as usize;
         // SAFETY: the word lives as long as this borrow, and the kernel only reads it. Whatever
         // the call answers, the caller looks at the word again.
-        let _ = unsafe { raw(libc::SYS_futex, [word, operation, value, 0, 0, 0]) };
+        let _ = unsafe { raw(libc::SYS_futex, [word, operation, value, 0]) };
     }
 }
 
 pub(crate) fn exit() -> ! {
+    threads::vanishes();
     loop {
         // SAFETY: takes no memory along: the stack stays mapped, for libc frees it only in its
         // own way of ending a thread.
-        let _ = unsafe { raw(libc::SYS_exit, [0; 6]) };
+        let _ = unsafe { raw(libc::SYS_exit, [0]) };
     }
 }
 

@@ -5,6 +5,8 @@
     reason = "a module of several tests, not a crate of its own"
 )]
 
+pub mod turns;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
