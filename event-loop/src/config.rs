@@ -3,7 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::{EventLoop, LoopError};
+use crate::blocking::{DEFAULT_THREADS, PoolSettings};
+use crate::{BlockingQueue, EventLoop, LoopError};
 
 /// What a factory needs to know; consumed by it, so that no setting can come too late.
 ///
@@ -26,6 +27,7 @@ pub struct LoopConfig {
 pub(crate) struct Settings {
     pub(crate) debug: bool,
     slow_callback: Option<Duration>,
+    pub(crate) pool: PoolSettings,
 }
 
 /// As asyncio has it in its debug mode.
@@ -71,6 +73,22 @@ impl LoopConfig {
         self.settings.debug = debug;
         self
     }
+
+    /// How many threads [`run_blocking`](crate::run_blocking) may have at once, from 1; a factory
+    /// refuses zero. They are made when they are needed. Default: 512, as tokio has it.
+    #[must_use]
+    pub fn blocking_threads(mut self, threads: usize) -> Self {
+        self.settings.pool.threads = threads;
+        self
+    }
+
+    /// What happens to blocking jobs that find every thread busy. Default:
+    /// [`BlockingQueue::Unbounded`].
+    #[must_use]
+    pub fn blocking_queue(mut self, queue: BlockingQueue) -> Self {
+        self.settings.pool.queue = queue;
+        self
+    }
 }
 
 impl EventLoop {
@@ -93,6 +111,34 @@ impl EventLoop {
     /// [`LoopError::Closed`].
     pub fn set_debug(&self, debug: bool) -> Result<(), LoopError> {
         self.set("debug", |settings| settings.debug = debug)
+    }
+
+    /// [`LoopConfig::blocking_threads`] for a loop that was made but has not run.
+    ///
+    /// # Errors
+    /// [`LoopError::BadSetting`] for zero; [`LoopError::SetTooLate`] once the loop has run or has
+    /// had a job, and always on a loop that a world runs; [`LoopError::Closed`].
+    pub fn set_blocking_threads(&self, threads: usize) -> Result<(), LoopError> {
+        let queue = self.life().settings().pool.queue;
+        self.set_pool("blocking_threads", PoolSettings { threads, queue })
+    }
+
+    /// [`LoopConfig::blocking_queue`] for a loop that was made but has not run.
+    ///
+    /// # Errors
+    /// [`LoopError::SetTooLate`] once the loop has run or has had a job, and always on a loop that
+    /// a world runs; [`LoopError::Closed`].
+    pub fn set_blocking_queue(&self, queue: BlockingQueue) -> Result<(), LoopError> {
+        let threads = self.life().settings().pool.threads;
+        self.set_pool("blocking_queue", PoolSettings { threads, queue })
+    }
+
+    fn set_pool(&self, setting: &'static str, pool: PoolSettings) -> Result<(), LoopError> {
+        pool.check()?;
+        if let Some(started) = self.first_job_at() {
+            return Err(LoopError::SetTooLate { setting, started });
+        }
+        self.set(setting, |settings| settings.pool = pool)
     }
 
     fn set(
@@ -133,6 +179,10 @@ pub struct Description {
     pub debug: bool,
     /// From how long on a callback or a poll is told of; `None` is never.
     pub slow_callback: Option<Duration>,
+    /// How many threads blocking jobs may have at once.
+    pub blocking_threads: usize,
+    /// What happens to blocking jobs that find every thread busy.
+    pub blocking_queue: BlockingQueue,
 }
 
 impl Description {
@@ -151,6 +201,8 @@ impl Description {
             workers,
             debug: false,
             slow_callback: None,
+            blocking_threads: DEFAULT_THREADS,
+            blocking_queue: BlockingQueue::default(),
         }
     }
 }
@@ -164,15 +216,24 @@ impl fmt::Display for Description {
             workers,
             debug,
             slow_callback,
+            blocking_threads,
+            blocking_queue,
         } = self;
         let plural = if *workers == 1 { "" } else { "s" };
         write!(f, "{name}: {backend}, {profile}, {workers} worker{plural}")?;
         if *debug {
             f.write_str(", debug")?;
         }
-        match slow_callback {
-            Some(threshold) => write!(f, ", slow from {threshold:?}"),
-            None => Ok(()),
+        if let Some(threshold) = slow_callback {
+            write!(f, ", slow from {threshold:?}")?;
+        }
+        if *blocking_threads != DEFAULT_THREADS {
+            let plural = if *blocking_threads == 1 { "" } else { "s" };
+            write!(f, ", {blocking_threads} blocking thread{plural}")?;
+        }
+        match blocking_queue {
+            BlockingQueue::Unbounded => Ok(()),
+            bounded => write!(f, ", {bounded}"),
         }
     }
 }

@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::time::Instant;
-use crate::{EventLoop, TaskId};
+use crate::{EventLoop, JobId, TaskId};
 
 /// What an exception handler is told; `Display` prints it, with a line each for who and where.
 ///
@@ -37,7 +37,11 @@ pub struct ErrorContext {
     pub task_name: Option<String>,
     /// The callback it happened in, if it was one.
     pub callback: Option<CallbackInfo>,
-    /// Where the task was spawned, or the callback scheduled.
+    /// The blocking job it happened in, if it was one.
+    pub job: Option<JobId>,
+    /// The job's name, if it has one.
+    pub job_name: Option<String>,
+    /// Where the task was spawned, the callback scheduled, or the job asked for.
     pub created_at: Option<&'static Location<'static>>,
     /// The loop it happened on; in simulation its host.
     pub loop_name: String,
@@ -63,6 +67,8 @@ impl ErrorContext {
             task: None,
             task_name: None,
             callback: None,
+            job: None,
+            job_name: None,
             created_at: None,
             loop_name: ev.name(),
             at: ev.now(),
@@ -106,8 +112,19 @@ impl fmt::Display for ErrorContext {
                     write!(f, ", due at {deadline:?}")?;
                 }
             }
-            (None, None, Some(site)) => write!(f, "\n  created at {site}")?,
-            (None, None, None) => {}
+            (None, None, site) => match (self.job, site) {
+                (Some(job), site) => {
+                    write!(f, "\n  in job {job}")?;
+                    if let Some(name) = &self.job_name {
+                        write!(f, " \"{name}\"")?;
+                    }
+                    if let Some(site) = site {
+                        write!(f, ", asked for at {site}")?;
+                    }
+                }
+                (None, Some(site)) => write!(f, "\n  created at {site}")?,
+                (None, None) => {}
+            },
         }
         write!(
             f,

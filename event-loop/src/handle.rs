@@ -3,10 +3,11 @@
 use std::fmt;
 use std::panic::{AssertUnwindSafe, Location, RefUnwindSafe, UnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use crate::backend::{Backend, Callbacks, ScheduledCall};
+use crate::blocking::Pool;
 use crate::callback::{Call, Callback, CallbackQueue, Driver, Waiting};
 use crate::config::Settings;
 use crate::context::{EnterGuard, Surroundings};
@@ -53,6 +54,8 @@ pub(crate) struct Shared {
     /// How many handles own the loop.
     owners: AtomicUsize,
     pub(crate) watch: Watch,
+    /// The blocking jobs, once there is one.
+    pub(crate) pool: OnceLock<Arc<Pool>>,
     /// `None` once the loop is closed.
     exception_handler: Mutex<Option<HandlerSlot>>,
 }
@@ -83,6 +86,7 @@ impl EventLoop {
                 home: Home::default(),
                 closed: AtomicBool::new(false),
                 owners: AtomicUsize::new(1),
+                pool: OnceLock::new(),
                 exception_handler: Mutex::new(Some(HandlerSlot::default())),
             }),
             owns: true,
@@ -196,9 +200,13 @@ impl EventLoop {
             Inner::Tokio(tokio) => tokio.describe(),
             Inner::Other(backend) => backend.describe(),
         };
+        let life = self.life();
+        let settings = life.settings();
         Description {
-            debug: self.life().settings().debug,
+            debug: settings.debug,
             slow_callback: self.slow_after(),
+            blocking_threads: settings.pool.threads,
+            blocking_queue: settings.pool.queue,
             ..backend
         }
     }

@@ -21,6 +21,7 @@
 //! ```
 
 pub mod backend;
+mod blocking;
 mod callback;
 mod config;
 mod context;
@@ -44,6 +45,10 @@ pub mod task;
 pub mod time;
 mod waiters;
 
+pub use blocking::{
+    BlockingError, BlockingHandle, BlockingQueue, BlockingStats, ExecutorReport, JobId, JobInfo,
+    QueueFull, run_blocking, try_run_blocking,
+};
 pub use callback::CallHandle;
 pub use config::{Description, LoopConfig};
 pub use context::{current, running};

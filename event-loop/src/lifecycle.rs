@@ -179,6 +179,7 @@ impl EventLoop {
     fn drop_everything(&self) {
         // What destructors ask of the loop is refused, which takes a loop to ask.
         let _entered = self.enter();
+        self.close_pool();
         let scheduled = self.callbacks().clear();
         scheduled.drop_calls(self);
         if let Some(callbacks) = self.backends_callbacks() {

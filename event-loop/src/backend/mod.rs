@@ -3,6 +3,7 @@
 //! Nothing here is for applications, and nothing here is under the crate's promise of stability.
 #![doc(hidden)]
 
+mod blocking;
 mod dns;
 mod sockets;
 mod tcp;
@@ -30,6 +31,7 @@ pub use crate::sync::record::Record;
 pub use crate::task::CancelPlace;
 use crate::time::{Instant, refuse_sleep};
 use crate::{Closed, Description, ErrorContext, EventLoop, SlowCallback, TaskId, TaskInfo};
+pub use blocking::{Blocking, JobId, Worker};
 pub use dns::{Dns, Lookup};
 pub use sockets::{Slot, Sockets};
 pub use tcp::{Tcp, TcpOption, TcpOptions};
@@ -73,7 +75,7 @@ pub struct TimerId(pub std::num::NonZeroU64);
 pub struct SocketKey(pub u64);
 
 /// A loop that is not tokio's. One trait object serves it all: its parts are supertraits.
-pub trait Backend: Dns + Sockets + Tcp + Udp + Unix + Send + Sync + 'static {
+pub trait Backend: Blocking + Dns + Sockets + Tcp + Udp + Unix + Send + Sync + 'static {
     /// What is in force.
     fn describe(&self) -> Description;
     /// Which world it is of: a number that only says whether two are the same.

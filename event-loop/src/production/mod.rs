@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use tokio::runtime::{Builder, Handle, Runtime, RuntimeFlavor};
 
+use crate::blocking::threads::Threads;
 use crate::context;
 use crate::handle::Inner;
 use crate::task::Output;
@@ -63,6 +64,7 @@ fn build(
     profile: &str,
     workers: usize,
 ) -> Result<EventLoop, LoopError> {
+    config.settings.pool.check()?;
     let name = config.name.unwrap_or_else(|| "loop".to_owned());
     let runtime = builder
         .enable_all()
@@ -72,6 +74,7 @@ fn build(
     let inner = Inner::Tokio(TokioLoop {
         handle: runtime.handle().clone(),
         runtime: Mutex::new(Some(Arc::new(runtime))),
+        threads: Threads::new(&name),
         description: Description::new(name, "tokio", profile, workers),
         serials: AtomicU64::new(0),
         registry: Registry::new(),
@@ -129,6 +132,7 @@ pub(crate) struct TokioLoop {
     serials: AtomicU64,
     registry: Registry,
     locals: Box<Locals>,
+    threads: Threads,
 }
 
 impl TokioLoop {
@@ -183,6 +187,10 @@ impl TokioLoop {
         &self.locals
     }
 
+    pub(crate) fn threads(&self) -> &Threads {
+        &self.threads
+    }
+
     fn next_serial(&self) -> u64 {
         self.serials.fetch_add(1, Ordering::Relaxed) + 1
     }
@@ -211,6 +219,7 @@ impl TokioLoop {
     }
 
     pub(crate) fn close(&self) {
+        self.threads.close();
         let runtime = self
             .runtime
             .lock()

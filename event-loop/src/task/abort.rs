@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::TaskId;
 use crate::backend::BackendLoop;
+use crate::blocking::JobAbort;
 use crate::production::local::LocalTask;
 use crate::production::task::TokioAbortHandle;
 
@@ -31,6 +32,7 @@ enum Repr {
     Tokio(TokioAbortHandle),
     Local(Arc<LocalTask>),
     World { id: TaskId, ev: BackendLoop },
+    Job(JobAbort),
     Closed,
 }
 
@@ -50,6 +52,11 @@ impl AbortHandle {
         Self { repr }
     }
 
+    pub(super) fn of_job(job: Option<JobAbort>) -> Self {
+        let repr = job.map_or(Repr::Closed, Repr::Job);
+        Self { repr }
+    }
+
     pub(super) fn closed() -> Self {
         let repr = Repr::Closed;
         Self { repr }
@@ -63,7 +70,7 @@ impl AbortHandle {
             Repr::World { id, ev } if !ev.backend().is_finished(*id) => {
                 ev.backend().request_cancel(*id);
             }
-            Repr::World { .. } | Repr::Closed => {}
+            Repr::World { .. } | Repr::Job(_) | Repr::Closed => {}
         }
     }
 
@@ -73,6 +80,7 @@ impl AbortHandle {
             Repr::Tokio(task) => task.abort(),
             Repr::Local(task) => task.abort(),
             Repr::World { id, ev } => ev.backend().abort(*id),
+            Repr::Job(job) => job.abort(),
             Repr::Closed => {}
         }
     }
@@ -84,6 +92,7 @@ impl AbortHandle {
             Repr::Tokio(task) => task.is_finished(),
             Repr::Local(task) => task.is_finished(),
             Repr::World { id, ev } => ev.backend().is_finished(*id),
+            Repr::Job(job) => job.is_finished(),
             Repr::Closed => true,
         }
     }
@@ -95,16 +104,17 @@ impl AbortHandle {
             Repr::Tokio(task) => Some(task.id()),
             Repr::Local(task) => Some(task.id()),
             Repr::World { id, .. } => Some(*id),
-            Repr::Closed => None,
+            Repr::Job(_) | Repr::Closed => None,
         }
     }
 }
 
 impl fmt::Debug for AbortHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.id() {
-            Some(id) => write!(f, "AbortHandle({id})"),
-            None => f.write_str("AbortHandle(closed)"),
+        match (&self.repr, self.id()) {
+            (_, Some(id)) => write!(f, "AbortHandle({id})"),
+            (Repr::Job(job), None) => write!(f, "AbortHandle(job {})", job.job()),
+            (_, None) => f.write_str("AbortHandle(closed)"),
         }
     }
 }

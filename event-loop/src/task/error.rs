@@ -6,16 +6,27 @@ use std::sync::{Mutex, PoisonError};
 
 use super::TaskId;
 use crate::exception::panic_text;
+use crate::{BlockingError, JobId};
 
 /// Why a task has no result.
 pub struct TaskError {
-    id: Option<TaskId>,
+    of: Of,
     reason: Reason,
+}
+
+/// Whose outcome it is.
+#[derive(Clone, Copy)]
+enum Of {
+    Task(TaskId),
+    Job(JobId),
+    /// It never started.
+    Nobody,
 }
 
 enum Reason {
     Aborted,
     LoopClosed,
+    Refused(BlockingError),
     // The mutex makes the error `Sync`; nobody ever waits for it.
     Panicked {
         text: String,
@@ -26,22 +37,44 @@ enum Reason {
 impl TaskError {
     pub(crate) fn aborted(id: TaskId) -> Self {
         Self {
-            id: Some(id),
+            of: Of::Task(id),
             reason: Reason::Aborted,
+        }
+    }
+
+    pub(crate) fn job_aborted(id: JobId) -> Self {
+        Self {
+            of: Of::Job(id),
+            reason: Reason::Aborted,
+        }
+    }
+
+    pub(crate) fn job_refused(why: BlockingError) -> Self {
+        Self {
+            of: Of::Nobody,
+            reason: Reason::Refused(why),
         }
     }
 
     pub(crate) fn loop_closed() -> Self {
         Self {
-            id: None,
+            of: Of::Nobody,
             reason: Reason::LoopClosed,
         }
     }
 
     pub(crate) fn panicked(id: TaskId, payload: Box<dyn Any + Send>) -> Self {
+        Self::of_panic(Of::Task(id), payload)
+    }
+
+    pub(crate) fn job_panicked(id: JobId, payload: Box<dyn Any + Send>) -> Self {
+        Self::of_panic(Of::Job(id), payload)
+    }
+
+    fn of_panic(of: Of, payload: Box<dyn Any + Send>) -> Self {
         let text = panic_text(&*payload);
         Self {
-            id: Some(id),
+            of,
             reason: Reason::Panicked {
                 text,
                 payload: Mutex::new(payload),
@@ -49,13 +82,35 @@ impl TaskError {
         }
     }
 
-    /// The task's identity; `None` if the loop was closed and it never started.
+    /// The task's identity; `None` if the loop was closed and it never started, and for a blocking
+    /// job.
     #[must_use]
     pub fn id(&self) -> Option<TaskId> {
-        self.id
+        match self.of {
+            Of::Task(id) => Some(id),
+            Of::Job(_) | Of::Nobody => None,
+        }
     }
 
-    /// The task was aborted, or dropped with its loop.
+    /// The blocking job's identity, if it is one and was taken.
+    #[must_use]
+    pub fn job(&self) -> Option<JobId> {
+        match self.of {
+            Of::Job(id) => Some(id),
+            Of::Task(_) | Of::Nobody => None,
+        }
+    }
+
+    /// Why a blocking job was not taken, if that is it.
+    #[must_use]
+    pub fn refusal(&self) -> Option<&BlockingError> {
+        match &self.reason {
+            Reason::Refused(why) => Some(why),
+            _ => None,
+        }
+    }
+
+    /// The task was aborted, or dropped with its loop; of a blocking job the same before it began.
     #[must_use]
     pub fn is_aborted(&self) -> bool {
         matches!(self.reason, Reason::Aborted)
@@ -70,7 +125,10 @@ impl TaskError {
     /// The loop was closed before the task could start.
     #[must_use]
     pub fn is_closed(&self) -> bool {
-        matches!(self.reason, Reason::LoopClosed)
+        matches!(
+            self.reason,
+            Reason::LoopClosed | Reason::Refused(BlockingError::Closed)
+        )
     }
 
     /// The task did not panic: it was aborted, or the loop was closed before it could start.
@@ -110,18 +168,29 @@ impl TaskError {
 impl fmt::Display for TaskError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.reason {
-            Reason::Aborted => f.write_str("the task was aborted"),
+            Reason::Aborted => write!(f, "the {} was aborted", self.of.what()),
             Reason::LoopClosed => f.write_str("the task never started: Event loop is closed"),
-            Reason::Panicked { text, .. } => write!(f, "the task panicked: {text}"),
+            Reason::Refused(why) => why.fmt(f),
+            Reason::Panicked { text, .. } => write!(f, "the {} panicked: {text}", self.of.what()),
         }
     }
 }
 
 impl fmt::Debug for TaskError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.id {
-            Some(id) => write!(f, "TaskError({id}: {self})"),
-            None => write!(f, "TaskError({self})"),
+        match self.of {
+            Of::Task(id) => write!(f, "TaskError({id}: {self})"),
+            Of::Job(id) => write!(f, "TaskError(job {id}: {self})"),
+            Of::Nobody => write!(f, "TaskError({self})"),
+        }
+    }
+}
+
+impl Of {
+    fn what(self) -> &'static str {
+        match self {
+            Self::Job(_) => "job",
+            Self::Task(_) | Self::Nobody => "task",
         }
     }
 }

@@ -9,6 +9,7 @@ use std::task::{Context, Poll};
 use async_task::FallibleTask;
 
 use super::{AbortHandle, Output, TaskError, TaskId};
+use crate::BlockingHandle;
 use crate::backend::{BackendLoop, Head};
 use crate::coop::poll_leaf;
 use crate::production::local::LocalTaskHandle;
@@ -32,6 +33,7 @@ pub(super) enum Repr<T> {
         id: TaskId,
         ev: BackendLoop,
     },
+    Job(BlockingHandle<T>),
     Closed,
 }
 
@@ -52,7 +54,7 @@ impl<T> TaskHandle<T> {
             Repr::World { task, id, ev } if !task.is_finished() => {
                 ev.backend().request_cancel(*id);
             }
-            Repr::World { .. } | Repr::Closed => {}
+            Repr::World { .. } | Repr::Job(_) | Repr::Closed => {}
         }
     }
 
@@ -65,6 +67,7 @@ impl<T> TaskHandle<T> {
             Repr::World { task, id, ev } if !task.is_finished() => {
                 ev.backend().abort(*id);
             }
+            Repr::Job(job) => job.abort(),
             Repr::World { .. } | Repr::Closed => {}
         }
     }
@@ -76,6 +79,7 @@ impl<T> TaskHandle<T> {
             Repr::Tokio(task) => AbortHandle::of_tokio(task.abort_handle()),
             Repr::Local(task) => AbortHandle::of_local(task.task().clone()),
             Repr::World { id, ev, .. } => AbortHandle::of_world(*id, ev.clone()),
+            Repr::Job(job) => AbortHandle::of_job(job.abort_handle()),
             Repr::Closed => AbortHandle::closed(),
         }
     }
@@ -87,18 +91,20 @@ impl<T> TaskHandle<T> {
             Repr::Tokio(task) => task.is_finished(),
             Repr::Local(task) => task.is_finished(),
             Repr::World { task, .. } => task.is_finished(),
+            Repr::Job(job) => job.is_finished(),
             Repr::Closed => true,
         }
     }
 
-    /// The task's identity; `None` if the loop was closed and it never started.
+    /// The task's identity; `None` if the loop was closed and it never started, and for a blocking
+    /// job.
     #[must_use]
     pub fn id(&self) -> Option<TaskId> {
         match &self.repr {
             Repr::Tokio(task) => Some(task.id()),
             Repr::Local(task) => Some(task.task().id()),
             Repr::World { id, .. } => Some(*id),
-            Repr::Closed => None,
+            Repr::Job(_) | Repr::Closed => None,
         }
     }
 
@@ -118,15 +124,25 @@ impl<T> TaskHandle<T> {
                     None => Err(TaskError::aborted(*id)),
                 })
             }),
+            Repr::Job(job) => job.poll_unnoted(cx),
             Repr::Closed => Poll::Ready(Err(TaskError::loop_closed())),
         }
     }
 
     /// Tells a world that the current task waits for the end of this one.
     pub(super) fn note_join(&self) {
-        if let Repr::World { id, ev, .. } = &self.repr {
-            ev.backend().note_join(*id);
+        match &self.repr {
+            Repr::World { id, ev, .. } => ev.backend().note_join(*id),
+            Repr::Job(job) => job.note_wait(),
+            Repr::Tokio(_) | Repr::Local(_) | Repr::Closed => {}
         }
+    }
+}
+
+impl<T> From<BlockingHandle<T>> for TaskHandle<T> {
+    /// A blocking job's handle among those of tasks, which abort it if it has not begun.
+    fn from(job: BlockingHandle<T>) -> Self {
+        Self::new(Repr::Job(job))
     }
 }
 
@@ -153,16 +169,17 @@ impl<T> Drop for TaskHandle<T> {
                 task.detach();
             }
             Repr::Local(task) => task.detach(),
-            Repr::Tokio(_) | Repr::Closed => {}
+            Repr::Tokio(_) | Repr::Job(_) | Repr::Closed => {}
         }
     }
 }
 
 impl<T> fmt::Debug for TaskHandle<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.id() {
-            Some(id) => write!(f, "TaskHandle({id})"),
-            None => f.write_str("TaskHandle(closed)"),
+        match (&self.repr, self.id()) {
+            (_, Some(id)) => write!(f, "TaskHandle({id})"),
+            (Repr::Job(job), None) => write!(f, "TaskHandle({job:?})"),
+            (_, None) => f.write_str("TaskHandle(closed)"),
         }
     }
 }

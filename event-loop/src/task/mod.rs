@@ -22,6 +22,7 @@ mod spawn;
 
 use std::task::Poll;
 
+pub use crate::blocking::spawn_blocking;
 pub use crate::coop::{Unconstrained, consume_budget, unconstrained};
 pub use abort::AbortHandle;
 pub use cancel::{CancelPlace, Cancellation, Cancelled, cancelled};

@@ -26,11 +26,41 @@ pub(crate) enum Output<T> {
 impl<T> Output<T> {
     /// What is told to who awaits the task `id`.
     pub(crate) fn read(self, id: TaskId) -> Result<T, TaskError> {
+        self.into_result()
+            .map_err(|payload| TaskError::panicked(id, payload))
+    }
+
+    /// The value, or a panic's payload: it is read.
+    pub(crate) fn into_result(self) -> Result<T, Box<dyn Any + Send>> {
         match self {
             Self::Value(value) => Ok(value.take()),
             Self::Failure(unread) => Ok(unread.read().take()),
-            Self::Panic(unread) => Err(TaskError::panicked(id, unread.read())),
+            Self::Panic(unread) => Err(unread.read()),
         }
+    }
+
+    /// Of who is no task: a value.
+    pub(crate) fn value(value: T) -> Self {
+        Self::Value(Kept(Some(value)))
+    }
+
+    /// Of who is no task: a panic, and what `ev` is told if nobody reads it.
+    pub(crate) fn panic_of(
+        payload: Box<dyn Any + Send>,
+        ev: &EventLoop,
+        context: impl FnOnce(String) -> ErrorContext,
+    ) -> Self {
+        let text = panic_text(&*payload);
+        Self::Panic(Box::new(Unread {
+            payload: Some(payload),
+            handler: ev.handler_slot(),
+            ev: Some(ev.unowned()),
+            context: Some(Box::new(context(text))),
+        }))
+    }
+
+    pub(crate) fn is_panic(&self) -> bool {
+        matches!(self, Self::Panic(_))
     }
 }
 
