@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use event_loop::BlockingQueue;
 use net_sim::{Latency, LinkConfig};
 use virtual_time::HostClock;
 
@@ -28,6 +29,8 @@ pub struct Config {
     pub(crate) link: LinkConfig,
     pub(crate) slow_callback: Option<Duration>,
     pub(crate) granularity: Duration,
+    pub(crate) blocking_threads: Option<usize>,
+    pub(crate) blocking_queue: BlockingQueue,
 }
 
 /// Where a run ends, whatever it does.
@@ -37,6 +40,7 @@ pub(crate) struct Limits {
     pub(crate) polls: u64,
     pub(crate) polls_at_once: u64,
     pub(crate) stall_after: Option<Duration>,
+    pub(crate) blocking_budget: Option<usize>,
 }
 
 impl Config {
@@ -51,10 +55,13 @@ impl Config {
                 polls: 10_000_000,
                 polls_at_once: 1_000_000,
                 stall_after: None,
+                blocking_budget: None,
             },
             link: LinkConfig::new(Latency::constant(Duration::from_millis(1))),
             slow_callback: None,
             granularity: Duration::ZERO,
+            blocking_threads: None,
+            blocking_queue: BlockingQueue::default(),
         }
     }
 
@@ -152,6 +159,48 @@ impl Config {
     /// never before their deadline by the clock of their host.
     pub const fn clock_granularity(mut self, granularity: Duration) -> Self {
         self.granularity = granularity;
+        self
+    }
+
+    /// How many threads the blocking jobs of a host may have at once: what
+    /// [`LoopConfig::blocking_threads`](event_loop::LoopConfig::blocking_threads) is in production.
+    ///
+    /// # Panics
+    /// If `threads` is zero.
+    pub fn blocking_threads(mut self, threads: usize) -> Self {
+        assert!(
+            threads > 0,
+            "blocking_threads = 0: somebody has to run the jobs"
+        );
+        self.blocking_threads = Some(threads);
+        self
+    }
+
+    /// What happens to the blocking jobs of a host that find every thread busy: what
+    /// [`LoopConfig::blocking_queue`](event_loop::LoopConfig::blocking_queue) is in production.
+    pub const fn blocking_queue(mut self, queue: BlockingQueue) -> Self {
+        self.blocking_queue = queue;
+        self
+    }
+
+    /// How many blocking jobs of a host may stand in line for a thread, before the run ends with
+    /// the verdict [`Overload`](crate::VerdictKind::Overload). Without it an unbounded queue grows
+    /// for as long as memory lasts, as in production.
+    ///
+    /// ```
+    /// use event_loop::run_blocking;
+    /// use sim::{Config, VerdictKind};
+    ///
+    /// let config = Config::new().blocking_threads(2).blocking_budget(10);
+    /// let run = sim::run_once(&config, 0, |_| async {
+    ///     for _ in 0..100 {
+    ///         run_blocking(|| std::thread::sleep(std::time::Duration::from_millis(1))).detach();
+    ///     }
+    /// });
+    /// assert_eq!(run.verdict.unwrap().kind, VerdictKind::Overload);
+    /// ```
+    pub const fn blocking_budget(mut self, jobs: usize) -> Self {
+        self.limits.blocking_budget = Some(jobs);
         self
     }
 

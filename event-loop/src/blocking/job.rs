@@ -218,7 +218,11 @@ where
                 }
             }
         };
-        Poll::Ready(output.into_result().map_err(|payload| TaskError::job_panicked(self.id, payload)))
+        Poll::Ready(
+            output
+                .into_result()
+                .map_err(|payload| TaskError::job_panicked(self.id, payload)),
+        )
     }
 
     fn poll_room(&self, cx: &Context<'_>) -> Poll<()> {

@@ -1,5 +1,6 @@
 //! The simulated backend of [`event_loop::EventLoop`]: one per host, all onto one world.
 
+mod blocking;
 mod inspect;
 mod net;
 

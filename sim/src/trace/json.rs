@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use super::{Kind, Log};
+use super::{Kind, Log, job_of};
 
 /// A kept trace as JSON lines.
 ///
@@ -46,6 +46,9 @@ impl<'a> JsonLines<'a> {
             let name = names.tasks.get(&event.task);
             let host = match event.kind {
                 Kind::Host | Kind::Turn | Kind::Call => names.hosts.get(event.number as usize),
+                Kind::JobAsked | Kind::JobBegan | Kind::JobEnded => {
+                    names.hosts.get(job_of(event.number).0)
+                }
                 _ => name.and_then(|name| names.hosts.get(name.host as usize)),
             };
             let rule = match event.kind {
@@ -61,7 +64,10 @@ impl<'a> JsonLines<'a> {
                 task: name.map(|name| &*name.text),
                 label: event.label,
                 rule: rule.map(String::as_str),
-                number: event.kind.unit().map(|unit| [(unit, event.number)].into()),
+                number: event.kind.unit().map(|unit| match unit {
+                    "job" => [(unit, job_of(event.number).1)].into(),
+                    _ => [(unit, event.number)].into(),
+                }),
             };
             serde_json::to_writer(&mut *to, &line)?;
             to.write_all(b"\n")?;

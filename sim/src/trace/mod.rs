@@ -53,6 +53,9 @@ pub(crate) enum Kind {
     Bind = 31,
     Reset = 34,
     ConnectFailed = 35,
+    JobAsked = 50,
+    JobBegan = 51,
+    JobEnded = 52,
 }
 
 impl Kind {
@@ -91,6 +94,9 @@ impl Kind {
             Self::Link => "link",
             Self::Name => "name",
             Self::Reset => "reset",
+            Self::JobAsked => "job_asked",
+            Self::JobBegan => "job_began",
+            Self::JobEnded => "job_ended",
         }
     }
 
@@ -109,9 +115,20 @@ impl Kind {
             | Self::Shutdown
             | Self::Lookup => Some("socket"),
             Self::Read | Self::Write | Self::Entropy => Some("bytes"),
+            Self::JobAsked | Self::JobBegan | Self::JobEnded => Some("job"),
             _ => None,
         }
     }
+}
+
+/// How events number a host's `job`.
+pub(crate) const fn job_number(host: u32, job: u64) -> u64 {
+    (host as u64) << 40 | job
+}
+
+/// The host and the job that [`job_number`] has made a number of.
+const fn job_of(number: u64) -> (usize, u64) {
+    ((number >> 40) as usize, number & ((1 << 40) - 1))
 }
 
 /// One event of a kept trace.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::fs;
 use std::path::Path;
 
-use super::{Event, Kind, Log};
+use super::{Event, Kind, Log, job_of};
 
 /// A kept trace as text: `seconds host task event`.
 #[derive(Debug)]
@@ -73,7 +73,11 @@ impl fmt::Display for Line<'_> {
                 .map_or("?", String::as_str);
             write!(f, " {host:<8} {:<16}", name.text)?;
         } else {
-            let of_host = matches!(kind, Kind::Turn | Kind::Call).then_some(number as usize);
+            let of_host = match kind {
+                Kind::Turn | Kind::Call => Some(number as usize),
+                Kind::JobAsked | Kind::JobBegan | Kind::JobEnded => Some(job_of(number).0),
+                _ => None,
+            };
             let host = of_host.and_then(|host| names.hosts.get(host));
             write!(f, " {:<8} {:<16}", host.map_or("-", String::as_str), "-")?;
         }
@@ -97,6 +101,7 @@ impl fmt::Display for Line<'_> {
                 write!(f, " {:?}", std::time::Duration::from_nanos(number))
             }
             Kind::Read | Kind::Write | Kind::Entropy => write!(f, " {number} bytes"),
+            Kind::JobAsked | Kind::JobBegan | Kind::JobEnded => write!(f, " {}", job_of(number).1),
             _ if kind.unit() == Some("socket") => write!(f, " {}", names.socket(number)),
             _ if kind.unit().is_some() => write!(f, " {number}"),
             _ => Ok(()),

@@ -23,6 +23,7 @@ mod judging;
 pub(crate) mod kernel;
 mod limits;
 pub(crate) mod network;
+mod pool;
 mod presence;
 pub(crate) mod properties;
 mod ready;
@@ -42,8 +43,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use event_loop::TaskId;
 use event_loop::backend::{Runnable, current_task};
+use event_loop::{BlockingQueue, TaskId};
 use interpose::{Baton, BatonError};
 use virtual_time::HostClock;
 
@@ -72,6 +73,8 @@ pub(crate) struct World {
     recording: bool,
     profile: crate::Profile,
     slow_callback: Option<Duration>,
+    blocking_threads: Option<usize>,
+    blocking_queue: BlockingQueue,
     /// What the hosts and their loops read, where that is not the world's time.
     machine_clock: Option<Box<HostClock>>,
     loop_clock: Option<Box<HostClock>>,
@@ -98,6 +101,8 @@ impl World {
             recording,
             profile: config.profile,
             slow_callback: config.slow_callback,
+            blocking_threads: config.blocking_threads,
+            blocking_queue: config.blocking_queue,
             machine_clock: config.machine_clock(),
             loop_clock: config.coarse_loop_clock(),
             polled: Mutex::new(None),

@@ -37,6 +37,9 @@ pub enum VerdictKind {
     Property,
     /// Timers fire, and nobody gets anywhere: see [`Config::stall_after`](crate::Config::stall_after).
     Stall,
+    /// More blocking jobs stand in line than
+    /// [`Config::blocking_budget`](crate::Config::blocking_budget) allows.
+    Overload,
 }
 
 impl VerdictKind {
@@ -57,6 +60,7 @@ impl VerdictKind {
             Self::Abort => "abort",
             Self::Property => "property",
             Self::Stall => "stall",
+            Self::Overload => "overload",
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The table of who waits on what, as a recorded run that is stuck shows it.
 
 use std::collections::BTreeMap;
+use std::panic::Location;
 use std::sync::Arc;
 
 use event_loop::TaskId;
@@ -13,6 +14,8 @@ use crate::trace::Names;
 #[derive(Clone, Debug)]
 pub(crate) enum Wait {
     Join(u64),
+    /// The end of this blocking job, which was asked for there.
+    Job(u64, &'static Location<'static>),
     Cancelled,
     Timer(Instant),
     Accept(u64),
@@ -153,6 +156,7 @@ impl Wait {
     fn what(&self, names: &Names) -> String {
         match self {
             Self::Join(other) => format!("the end of {}", named(*other, names)),
+            Self::Job(job, site) => format!("the end of job {job}, asked for at {site},"),
             Self::Cancelled => "a request to cancel".to_owned(),
             Self::Timer(at) => format!("its timer at {at} s"),
             Self::Accept(socket) => format!("a connection on socket {}", names.socket(*socket)),

@@ -218,6 +218,12 @@ impl World {
             let early = ev.set_slow_callback(Some(threshold));
             debug_assert_eq!(early, Ok(()));
         }
+        let sized = match self.blocking_threads {
+            Some(threads) => ev.set_blocking_threads(threads),
+            None => Ok(()),
+        };
+        let bounded = ev.set_blocking_queue(self.blocking_queue);
+        debug_assert_eq!((sized, bounded), (Ok(()), Ok(())));
         (index, ev)
     }
 
