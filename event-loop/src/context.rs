@@ -205,9 +205,10 @@ pub(crate) fn set_run_mark(mark: Option<RunMark>) -> Option<RunMark> {
 }
 
 /// What a poll of a world's task has come to.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub enum Polled {
     /// The task waits.
+    #[default]
     Pending,
     /// The task was woken by its own poll: a wake that the backend has yet to queue.
     Woken(Runnable),

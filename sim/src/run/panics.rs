@@ -51,6 +51,23 @@ pub(crate) fn forget() {
     PANICS.with_borrow_mut(Vec::clear);
 }
 
+/// What this thread remembers, for another that goes on in its place.
+pub(crate) fn take() -> Vec<(String, String)> {
+    PANICS.try_with(RefCell::take).unwrap_or_default()
+}
+
+/// Remembers what another thread did.
+pub(crate) fn remember_all(others: Vec<(String, String)>) {
+    if others.is_empty() {
+        return;
+    }
+    PANICS.with_borrow_mut(|panics| {
+        panics.extend(others);
+        let old = panics.len().saturating_sub(REMEMBERED);
+        panics.drain(..old);
+    });
+}
+
 /// `file:line` of this thread's latest panic with this text.
 pub(crate) fn location_of(text: &str) -> Option<String> {
     PANICS.with_borrow(|panics| {

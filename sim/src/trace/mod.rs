@@ -53,6 +53,11 @@ pub(crate) enum Kind {
     Bind = 31,
     Reset = 34,
     ConnectFailed = 35,
+    ThreadMade = 36,
+    ThreadWoken = 37,
+    ThreadRuns = 38,
+    ThreadBlocks = 39,
+    ThreadEnds = 40,
     JobAsked = 50,
     JobBegan = 51,
     JobEnded = 52,
@@ -94,6 +99,11 @@ impl Kind {
             Self::Link => "link",
             Self::Name => "name",
             Self::Reset => "reset",
+            Self::ThreadMade => "thread_made",
+            Self::ThreadWoken => "thread_woken",
+            Self::ThreadRuns => "thread_runs",
+            Self::ThreadBlocks => "thread_blocks",
+            Self::ThreadEnds => "thread_ends",
             Self::JobAsked => "job_asked",
             Self::JobBegan => "job_began",
             Self::JobEnded => "job_ended",
@@ -115,6 +125,11 @@ impl Kind {
             | Self::Shutdown
             | Self::Lookup => Some("socket"),
             Self::Read | Self::Write | Self::Entropy => Some("bytes"),
+            Self::ThreadMade
+            | Self::ThreadWoken
+            | Self::ThreadRuns
+            | Self::ThreadBlocks
+            | Self::ThreadEnds => Some("thread"),
             Self::JobAsked | Self::JobBegan | Self::JobEnded => Some("job"),
             _ => None,
         }
@@ -150,6 +165,8 @@ pub(crate) struct Names {
     /// How entries call the loop of each host: no two alike.
     pub(crate) loops: Vec<String>,
     pub(crate) tasks: BTreeMap<u64, TaskName>,
+    /// How traces, reports and entries call each thread.
+    pub(crate) threads: BTreeMap<u64, Box<str>>,
     /// What the test did to its network, in the order in which it did.
     pub(crate) rules: Vec<String>,
     /// Whose each socket is, and with whom it talks.

@@ -4,21 +4,28 @@
 //! Time passes for them meanwhile: their timers fire and what is sent to them arrives, as it does
 //! for a process that is stopped. They find all of it when they go on.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use event_loop::backend::{Runnable, TaskMeta};
+use event_loop::backend::Runnable;
+use interpose::ThreadId;
 
 use super::core::Core;
+use super::iterations::Turn;
 use super::ready::Ready;
+use super::threads::Threads;
 
 /// Who is set aside, and what is kept of theirs.
 #[derive(Debug, Default)]
 pub(super) struct Aside {
     /// How many reasons there are for each host.
     hosts: BTreeMap<u32, u32>,
+    /// Whose home is blocked: its threads go on.
+    homes: BTreeSet<u32>,
+    /// In how many frames the driver is blocked, which is the home of all that have none.
+    frames: u32,
     kept: Vec<Ready>,
     /// Where loops run in iterations: whose entries were picked, one by one.
-    turns: Vec<u32>,
+    turns: Vec<Turn>,
 }
 
 impl Aside {
@@ -28,8 +35,29 @@ impl Aside {
         kept.into_iter().filter_map(Ready::into_task).collect()
     }
 
-    fn has(&self, host: u32) -> bool {
+    fn is_over(&self) -> bool {
+        self.hosts.is_empty() && self.homes.is_empty() && self.frames == 0
+    }
+
+    /// Whether the tasks and callbacks of a host are aside.
+    fn has_loop(&self, host: u32, threads: Option<&Threads>) -> bool {
+        let has_home = || threads.is_some_and(|threads| threads.has_home(host));
         self.hosts.contains_key(&host)
+            || self.homes.contains(&host)
+            || (self.frames > 0 && !has_home())
+    }
+
+    fn has_turn(&self, turn: Turn, threads: Option<&Threads>) -> bool {
+        match turn {
+            Turn::Host(host) => self.has_loop(host, threads),
+            Turn::Thread(thread) => self.has_thread(thread, threads),
+        }
+    }
+
+    fn has_thread(&self, thread: ThreadId, threads: Option<&Threads>) -> bool {
+        let Some(threads) = threads else { return false };
+        let host = threads.host_of(thread);
+        threads.is_buried(thread) || host.is_some_and(|host| self.hosts.contains_key(&host))
     }
 }
 
@@ -38,7 +66,8 @@ impl Aside {
     reason = "a host that is paused is set aside by its own calls"
 )]
 impl Core {
-    /// From now on nothing of the host runs: no task, no callback, not the root. May be asked
+    /// From now on nothing of the host runs: no task, no callback, no thread, not
+    /// the root. May be asked
     /// several times; the host goes on once it was [taken back](Self::take_back) as often.
     ///
     /// A poll that is under way goes on to its end.
@@ -66,61 +95,103 @@ impl Core {
 
     /// Whether nothing of the host runs for now.
     pub(crate) fn is_aside(&self, host: u32) -> bool {
-        self.aside.as_ref().is_some_and(|aside| aside.has(host))
+        let aside = self.aside.as_ref();
+        aside.is_some_and(|aside| aside.hosts.contains_key(&host))
+    }
+
+    /// The home of a host is blocked: none of its tasks and callbacks runs.
+    pub(super) fn set_home_aside(&mut self, host: u32) {
+        self.aside.get_or_insert_default().homes.insert(host);
+    }
+
+    pub(super) fn take_home_back(&mut self, host: u32) {
+        let aside = self.aside.as_mut();
+        if aside.is_some_and(|aside| aside.homes.remove(&host)) {
+            self.go_on();
+        }
+    }
+
+    /// The driver is blocked, in one more frame.
+    pub(super) fn set_driver_aside(&mut self) {
+        self.aside.get_or_insert_default().frames += 1;
+    }
+
+    pub(super) fn take_driver_back(&mut self) {
+        if let Some(aside) = &mut self.aside {
+            aside.frames -= 1;
+            self.go_on();
+        }
     }
 
     /// What was picked, unless it is to be kept.
     #[cold]
     pub(super) fn keep_aside(&mut self, picked: Ready) -> Option<Ready> {
-        let host = match self.whose(&picked) {
-            Some(meta) if self.is_aside(meta.host) => meta.host,
-            _ => return Some(picked),
-        };
-        debug_assert!(self.iterations.is_none(), "host {host} has a loop");
+        let aside = self.aside.as_ref()?;
+        if !self.has_aside(aside, &picked) {
+            return Some(picked);
+        }
         self.aside.as_mut()?.kept.push(picked);
         None
     }
 
-    /// Whether the entry of a host's loop that was picked is to be kept, and does so.
+    /// Whether the turn that was picked is to be kept, and does so.
     #[cold]
-    pub(super) fn keep_turn(&mut self, host: u32) -> bool {
-        let kept = self.aside.as_mut().filter(|aside| aside.has(host));
-        let is_kept = kept.is_some();
-        if let Some(aside) = kept {
-            aside.turns.push(host);
-        }
-        is_kept
+    pub(super) fn keep_turn(&mut self, turn: Turn) -> bool {
+        let threads = self.threads.as_deref();
+        let has = |aside: &&mut Box<Aside>| aside.has_turn(turn, threads);
+        let Some(aside) = self.aside.as_mut().filter(has) else {
+            return false;
+        };
+        aside.turns.push(turn);
+        true
     }
 
-    /// Queues again what is kept of hosts that are no longer set aside.
+    /// Queues again what is kept of those that are no longer set aside.
     fn go_on(&mut self) {
         let Some(mut aside) = self.aside.take() else {
             return;
         };
         for ready in std::mem::take(&mut aside.kept) {
-            match self.whose(&ready) {
-                Some(meta) if aside.has(meta.host) => aside.kept.push(ready),
-                Some(meta) => self.queue(ready, &meta),
-                // The run it would have woken is over.
-                None => {}
+            if self.has_aside(&aside, &ready) {
+                aside.kept.push(ready);
+                continue;
+            }
+            match ready {
+                Ready::Thread(thread) => self.queue_thread(thread),
+                Ready::Task(ref runnable) => {
+                    let meta = *runnable.meta();
+                    self.queue(ready, &meta);
+                }
+                Ready::Root => {
+                    if let Some(meta) = self.root {
+                        self.queue(ready, &meta);
+                    }
+                }
             }
         }
-        for host in std::mem::take(&mut aside.turns) {
-            if aside.has(host) {
-                aside.turns.push(host);
-            } else {
-                self.count_in(host);
+        for turn in std::mem::take(&mut aside.turns) {
+            if aside.has_turn(turn, self.threads.as_deref()) {
+                aside.turns.push(turn);
+                continue;
+            }
+            match turn {
+                Turn::Host(host) => self.count_in(host),
+                Turn::Thread(thread) => self.queue_thread(thread),
             }
         }
-        if !aside.hosts.is_empty() {
+        if !aside.is_over() {
             self.aside = Some(aside);
         }
     }
 
-    fn whose(&self, ready: &Ready) -> Option<TaskMeta> {
+    fn has_aside(&self, aside: &Aside, ready: &Ready) -> bool {
+        let threads = self.threads.as_deref();
         match ready {
-            Ready::Task(runnable) => Some(*runnable.meta()),
-            Ready::Root => self.root,
+            Ready::Task(runnable) => aside.has_loop(runnable.meta().host, threads),
+            Ready::Root => self
+                .root
+                .is_some_and(|root| aside.has_loop(root.host, threads)),
+            Ready::Thread(thread) => aside.has_thread(*thread, threads),
         }
     }
 }

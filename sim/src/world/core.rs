@@ -16,13 +16,14 @@ use super::inbox::Inbox;
 use super::intervention::Intervention;
 use super::iterations::Iterations;
 use super::properties::Properties;
-use super::ready::{Ready, ReadyQueue, Strategy};
+use super::ready::{Lane, Ready, ReadyQueue, Strategy};
 use super::recording::{Recording, Woken};
 use super::root_turn::RootTurn;
 use super::rules::Rules;
 use super::slow::{PollsTimed, SlowPoll};
 use super::sockets::Sockets;
 use super::tasks::{Extras, Origin, TaskTable};
+use super::threads::{Errand, ThreadId, Threads};
 use super::verdict::Verdict;
 use super::watchers::Watchers;
 use crate::Profile;
@@ -64,6 +65,8 @@ pub(crate) struct Core {
     pub(super) root_turn: Option<Box<RootTurn>>,
     /// While some hosts do not run.
     pub(super) aside: Option<Box<Aside>>,
+    /// Absent while the driver is the only one and has not blocked.
+    pub(super) threads: Option<Box<Threads>>,
     pub(crate) tasks: TaskTable,
     /// Made when somebody first asks for it.
     pub(super) net: Option<Box<Net>>,
@@ -119,6 +122,10 @@ pub(crate) enum Step {
     Call(u32, ScheduledCall),
     /// A task that was aborted.
     Drop(Runnable),
+    /// A thread goes on.
+    Thread(ThreadId),
+    /// What is to be done on the home of a host.
+    At(ThreadId, Box<Errand>),
     /// What a task that has ended leaves, to be dropped: it has the wakers of whoever waited for
     /// its cancellation.
     Left(Box<Extras>),
@@ -172,6 +179,7 @@ impl Core {
             iterations,
             root_turn: (config.profile == Profile::TokioCt).then(Box::default),
             aside: None,
+            threads: None,
             tasks: TaskTable::default(),
             net: None,
             link: config.link.clone(),
@@ -215,7 +223,9 @@ impl Core {
         }
         match polled {
             Polled::Pending => {}
-            Polled::Woken(runnable) if self.closed => return Step::Drop(runnable),
+            Polled::Woken(runnable) if self.closed => {
+                return self.at_home(Step::Drop(runnable));
+            }
             Polled::Woken(runnable) => self.push(Ready::Task(runnable)),
             Polled::Finished(id) => {
                 if let Some(extras) = self.finish(id) {
@@ -227,7 +237,7 @@ impl Core {
             return Step::Slow(slow);
         }
         loop {
-            if self.ended.is_some() {
+            if self.ended.is_some() && !self.closed {
                 return Step::End;
             }
             if self.is_to_intervene() {
@@ -260,8 +270,9 @@ impl Core {
                         None => continue,
                     },
                 };
-                match self.in_turn(picked) {
-                    Some(ready) => return self.take(ready),
+                let next = self.in_turn(picked);
+                match next.and_then(|ready| self.take(ready)) {
+                    Some(step) => return step,
                     None => continue,
                 }
             }
@@ -272,7 +283,9 @@ impl Core {
                 // Nothing to wake: the driver reads the inbox between two steps.
                 return Step::Wake;
             }
-            self.pass_time();
+            if !self.pass_time() {
+                return Step::End;
+            }
         }
     }
 
@@ -285,6 +298,7 @@ impl Core {
                 Some(meta) => meta,
                 None => return,
             },
+            Ready::Thread(thread) => return self.queue_thread(*thread),
         };
         self.trace.event(self.now, Kind::Wake, meta.id.serial(), 0);
         if let Some(recording) = &mut self.recording {
@@ -306,7 +320,7 @@ impl Core {
             let task = Woken::Task(meta.id.serial());
             hold = recording.woken(task, &self.choices, self.trace.names());
         }
-        self.ready.push(ready, meta.host, hold);
+        self.ready.push(ready, Lane::host(meta.host), hold);
     }
 
     /// A wake of the root, which counts once until it is polled.
@@ -389,17 +403,19 @@ impl Core {
 
     #[cold]
     fn record_pick(&mut self, picked: &Ready) {
-        let serial = match picked {
-            Ready::Task(runnable) => Some(runnable.meta().id.serial()),
-            Ready::Root => self.root.map(|root| root.id.serial()),
+        let who = match picked {
+            Ready::Task(runnable) => Some(Woken::Task(runnable.meta().id.serial())),
+            Ready::Root => self.root.map(|root| Woken::Task(root.id.serial())),
+            Ready::Thread(thread) => Some(Woken::Thread(thread.0)),
         };
-        if let (Some(serial), Some(recording)) = (serial, &mut self.recording) {
+        if let (Some(who), Some(recording)) = (who, &mut self.recording) {
             let names = self.trace.names();
-            recording.picked(Woken::Task(serial), &mut self.choices, names);
+            recording.picked(who, &mut self.choices, names);
         }
     }
 
-    pub(super) fn take(&mut self, ready: Ready) -> Step {
+    /// What something comes to whose turn it is; `None` if to nothing, for it is gone.
+    pub(super) fn take(&mut self, ready: Ready) -> Option<Step> {
         let meta = match &ready {
             Ready::Task(runnable) => *runnable.meta(),
             Ready::Root => {
@@ -407,8 +423,11 @@ impl Core {
                 self.progress_at = self.now;
                 match self.root {
                     Some(meta) => meta,
-                    None => return Step::Wake,
+                    None => return Some(Step::Wake),
                 }
+            }
+            Ready::Thread(thread) => {
+                return self.thread_goes(*thread).then_some(Step::Thread(*thread));
             }
         };
         let serial = meta.id.serial();
@@ -417,20 +436,20 @@ impl Core {
         }
         if self.tasks.is_aborted(meta.id) {
             self.trace.event(self.now, Kind::Abort, serial, 0);
-            return match ready {
-                Ready::Task(runnable) => Step::Drop(runnable),
-                Ready::Root => Step::Root,
-            };
+            return Some(match ready {
+                Ready::Task(runnable) => self.at_home(Step::Drop(runnable)),
+                Ready::Root | Ready::Thread(_) => Step::Root,
+            });
         }
         self.trace.event(self.now, Kind::Poll, serial, 0);
         if self.polls_timed.is_watched {
             self.polls_timed.began = Some((meta, self.now));
         }
         self.count_poll();
-        match ready {
-            Ready::Task(runnable) => Step::Poll(runnable),
-            Ready::Root => Step::Root,
-        }
+        Some(match ready {
+            Ready::Task(runnable) => self.at_home(Step::Poll(runnable)),
+            Ready::Root | Ready::Thread(_) => Step::Root,
+        })
     }
 
     /// The task has ended; what it leaves is dropped with the core closed.

@@ -17,6 +17,7 @@ use super::World;
 use super::core::{Core, Step};
 use super::presence::{Entered, Presence};
 use super::ready::Ready;
+use super::threads::ThreadId;
 use super::verdict::VerdictKind;
 
 /// How driving a world ended.
@@ -41,6 +42,7 @@ impl World {
         root: Pin<&mut dyn Future<Output = ()>>,
     ) -> Drive {
         let root_meta = self.core(|core| {
+            core.seat_driver();
             let meta = core.admit(host, Some(name), site);
             core.root = Some(meta);
             core.wake_root();
@@ -56,9 +58,11 @@ impl World {
         let mut wakes = Vec::new();
         let end = loop {
             // A destructor or waker that panics unwinds to here; all else is caught closer.
-            let turns = || self.turns(&mut root, entered, &mut wakes);
+            let turns = || self.turns(Some(&mut root), None, entered, &mut wakes);
             match catch_unwind(AssertUnwindSafe(|| outside_tokio_s_budget(turns))) {
-                Ok(end) => break end,
+                Ok(Some(end)) => break end,
+                // It is in no frame of its own.
+                Ok(None) => {}
                 Err(payload) => self.panicked(VerdictKind::Unread, &*payload),
             }
         };
@@ -74,12 +78,15 @@ impl World {
         end
     }
 
-    fn turns(
+    /// Takes steps until the root is ready, which the world is driven for, or the frame can go on
+    /// in which the driver is blocked: then there is no end to be told.
+    pub(super) fn turns(
         self: &Arc<Self>,
-        root: &mut Root<'_>,
+        mut root: Option<&mut Root<'_>>,
+        frame: Option<ThreadId>,
         entered: &mut Entered,
         wakes: &mut Vec<Waker>,
-    ) -> Drive {
+    ) -> Option<Drive> {
         let budget = self.profile.budget();
         let mut polled = Polled::Pending;
         loop {
@@ -99,6 +106,8 @@ impl World {
                     polled = with_budget(budget, || run_task(runnable));
                 }
                 Step::Root => {
+                    // While a frame is blocked nothing of the root's host runs.
+                    let Some(root) = &mut root else { continue };
                     self.begin_poll(&root.meta, entered);
                     let mut cx = Context::from_waker(&root.waker);
                     let poll = || {
@@ -114,10 +123,10 @@ impl World {
                             drop(left);
                             if over {
                                 self.tell_intrusion();
-                                return Drive::Done;
+                                return Some(Drive::Done);
                             }
                         }
-                        Err(payload) => return Drive::Panicked(payload, root.meta),
+                        Err(payload) => return Some(Drive::Panicked(payload, root.meta)),
                     }
                 }
                 Step::Call(host, call) => {
@@ -133,6 +142,9 @@ impl World {
                     drop_task(runnable);
                     polled = Polled::Finished(meta.id);
                 }
+                Step::Thread(thread) if frame == Some(thread) => return None,
+                Step::Thread(thread) => polled = self.resume(thread),
+                Step::At(home, errand) => polled = self.send_home(home, *errand),
                 Step::Left(extras) => drop(extras),
                 Step::Slow(slow) => {
                     entered.host(self, slow.host);
@@ -146,15 +158,15 @@ impl World {
                 Step::Intervene => self.intervene(entered),
                 Step::Done => {
                     self.tell_intrusion();
-                    return Drive::Done;
+                    return Some(Drive::Done);
                 }
-                Step::End => return Drive::Verdict,
+                Step::End => return Some(Drive::Verdict),
             }
         }
     }
 
     #[inline]
-    fn begin_poll(&self, meta: &TaskMeta, entered: &mut Entered) {
+    pub(super) fn begin_poll(&self, meta: &TaskMeta, entered: &mut Entered) {
         entered.host(self, meta.host);
         if self.recording {
             self.note_polled(meta.site);
@@ -162,7 +174,9 @@ impl World {
     }
 
     #[cold]
-    fn note_polled(&self, site: &'static Location<'static>) {
+    pub(super) fn note_polled(&self, site: &'static Location<'static>) {
+        // The watchdog reads it in real time.
+        let _real = interpose::suspend();
         *self.polled.lock().unwrap_or_else(PoisonError::into_inner) = Some(site);
     }
 
@@ -171,7 +185,7 @@ impl World {
         self.tell_intrusion();
         for ready in self.inbox.take().unwrap_or_default() {
             self.core(|core| match ready {
-                Ready::Task(_) => core.push(ready),
+                Ready::Task(_) | Ready::Thread(_) => core.push(ready),
                 Ready::Root => core.wake_root(),
             });
         }

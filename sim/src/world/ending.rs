@@ -66,7 +66,10 @@ impl World {
                 recording.over(&mut core.choices, core.trace.names());
             }
         });
+        self.core(Core::seat_driver);
         self.drop_tasks(&mut presence.entered);
+        self.end_threads(|_| true);
+        self.unpin();
         // The hosts keep their loops meanwhile: what is dropped may ask for one, to be refused.
         let loops: Vec<_> = self.core(|core| {
             let loops = core.hosts.iter().map(|host| host.ev.clone());

@@ -21,6 +21,11 @@ pub(crate) fn world() -> Result<Arc<World>, RuleError> {
     })
 }
 
+/// The calling thread, which never returns, no longer keeps its world.
+pub(crate) fn forget() {
+    drop(HERE.try_with(RefCell::take));
+}
+
 /// While it lives, its world is the one that this thread is in; worlds nest.
 pub(crate) struct Here {
     outer: Option<Arc<World>>,

@@ -14,12 +14,13 @@ use std::task::Waker;
 use std::time::Duration;
 
 use event_loop::backend::{Runnable, ScheduledCall};
+use interpose::ThreadId;
 use virtual_time::{HostClock, Instant, TimerKey, Timers};
 
 use super::choices::Domain;
 use super::core::{Core, MILLISECOND, Step};
 use super::entry::plain_name;
-use super::ready::{Ready, ReadyQueue, Strategy};
+use super::ready::{Lane, Ready, ReadyQueue, Strategy};
 use super::recording::Woken;
 use crate::trace::Kind;
 
@@ -28,8 +29,8 @@ pub(crate) struct Iterations {
     /// By libuv's rules, and not by those of CPython.
     libuv: bool,
     clock: HostClock,
-    /// A host for each entry of its queue.
-    order: Strategy<u32>,
+    /// A turn of a host for each entry of its queue, and the threads that can run.
+    order: Strategy<Turn>,
     loops: Vec<HostLoop>,
     /// When the sleeping loops wake that have a timer.
     alarms: BTreeSet<(Instant, u32)>,
@@ -69,6 +70,13 @@ enum Queued {
     Batch,
 }
 
+/// Whose turn it is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Turn {
+    Host(u32),
+    Thread(ThreadId),
+}
+
 /// What a timer does.
 pub(crate) enum Alarm {
     Wake(Waker),
@@ -82,7 +90,7 @@ struct Run {
 }
 
 impl Iterations {
-    pub(super) fn new(libuv: bool, clock: HostClock, order: Strategy<u32>) -> Self {
+    pub(super) fn new(libuv: bool, clock: HostClock, order: Strategy<Turn>) -> Self {
         Self {
             libuv,
             clock,
@@ -96,6 +104,11 @@ impl Iterations {
 
     pub(super) fn strategy(&self) -> &'static str {
         self.order.name()
+    }
+
+    /// Somebody has a turn to come.
+    pub(super) fn push_turn(&mut self, turn: Turn, lane: Lane, hold: u32) {
+        self.order.push(turn, lane, hold);
     }
 
     /// When a sleeping loop wakes next of itself.
@@ -294,13 +307,20 @@ impl Core {
     pub(super) fn iterate(&mut self, wakes: &mut Vec<Waker>) -> Option<Step> {
         loop {
             let (iterations, choices) = (self.iterations.as_mut()?, &mut self.choices);
-            let host = iterations.order.pick(|n| choices.pick(n))?;
+            let turn = iterations.order.pick(|n| choices.pick(n))?;
             if let Some(recording) = &mut self.recording {
-                recording.picked(Woken::Host(host), choices, self.trace.names());
+                recording.picked(turn.into(), choices, self.trace.names());
             }
-            if self.aside.is_some() && self.keep_turn(host) {
+            if self.aside.is_some() && self.keep_turn(turn) {
                 continue;
             }
+            let host = match turn {
+                Turn::Host(host) => host,
+                Turn::Thread(thread) if self.thread_goes(thread) => {
+                    return Some(Step::Thread(thread));
+                }
+                Turn::Thread(_) => continue,
+            };
             let queued = self.iterations.as_mut()?.loop_of(host).queue.pop_front();
             // What was taken out of the queue has left its turn behind.
             let Some(queued) = queued else { continue };
@@ -435,13 +455,13 @@ impl Core {
             hold = recording.woken(Woken::Host(host), &self.choices, self.trace.names());
         }
         if let Some(iterations) = &mut self.iterations {
-            iterations.order.push(host, host, hold);
+            iterations.push_turn(Turn::Host(host), Lane::host(host), hold);
         }
     }
 
     fn serve(&mut self, host: u32, queued: Queued, wakes: &mut Vec<Waker>) -> Option<Step> {
         match queued {
-            Queued::Ready(ready) => Some(self.take(ready)),
+            Queued::Ready(ready) => self.take(ready),
             Queued::Call(call) => self.call(host, call),
             Queued::Alarm(key) => {
                 let host_loop = self.iterations.as_mut()?.loop_of(host);
@@ -466,7 +486,7 @@ impl Core {
         }
         self.trace.event(self.now, Kind::Call, 0, u64::from(host));
         self.count_poll();
-        Some(Step::Call(host, call))
+        Some(self.at_home(Step::Call(host, call)))
     }
 
     /// What the loop itself does for a future takes a callback, too.
@@ -529,6 +549,15 @@ impl Core {
             iterations.loop_of(host).awake = false;
         }
         Step::Done
+    }
+}
+
+impl From<Turn> for Woken {
+    fn from(turn: Turn) -> Self {
+        match turn {
+            Turn::Host(host) => Self::Host(host),
+            Turn::Thread(thread) => Self::Thread(thread.0),
+        }
     }
 }
 

@@ -48,6 +48,9 @@ impl Core {
                 table.add(id, standing, names);
             }
         }
+        if let Some(threads) = &self.threads {
+            table.set_threads(threads.lines(names));
+        }
         let lines = table.lines(names);
         recording.table = Some(table);
         lines

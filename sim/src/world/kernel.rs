@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use interpose::{ClockId, Kernel};
+use interpose::{ClockId, Deadline, FutexWait, Interrupted, Kernel, ThreadId, ThreadJoin};
+use virtual_time::Instant;
 
 use super::World;
 use super::core::current_serial;
+use super::threads::Outcome;
 use crate::trace::Kind;
 
 /// The wall clock of every host when its world begins: 2026-01-01T00:00:00Z.
@@ -35,6 +37,88 @@ impl Kernel for World {
         if filled.is_none() {
             // The core is open: it is the simulator itself that asks, and it gets no entropy.
             buf.fill(0);
+        }
+    }
+
+    fn sleep(&self, clock: ClockId, until: Deadline) -> Option<Result<(), Interrupted>> {
+        let until = match until {
+            Deadline::At(reading) => self.when(clock, reading),
+            Deadline::After(span) => self.in_world(self.machine_now() + span),
+        };
+        Some(match self.sleep_until(until)? {
+            Outcome::Interrupted => Err(Interrupted {
+                left: until - self.now(),
+            }),
+            _ => Ok(()),
+        })
+    }
+
+    fn futex_wait(
+        &self,
+        word: usize,
+        bitset: u32,
+        deadline: Option<(ClockId, Duration)>,
+        still: &dyn Fn() -> bool,
+    ) -> Option<FutexWait> {
+        let until = deadline.map(|(clock, reading)| self.when(clock, reading));
+        self.wait_for_futex(word, bitset, until, still)
+    }
+
+    fn futex_wake(&self, word: usize, bitset: u32, count: u32) -> Option<u32> {
+        self.wake_futex(word, bitset, count)
+    }
+
+    fn yield_now(&self) -> bool {
+        self.give_way()
+    }
+
+    fn thread_making(&self, detached: bool) -> Option<Result<ThreadId, i32>> {
+        self.make_thread(detached).map(Ok)
+    }
+
+    fn thread_not_made(&self, thread: ThreadId) {
+        self.unmake_thread(thread);
+    }
+
+    fn thread_began(&self, thread: ThreadId) {
+        self.begin_thread(thread);
+    }
+
+    fn thread_ended(&self, thread: ThreadId) {
+        self.end_thread(thread);
+    }
+
+    fn thread_join(
+        &self,
+        thread: ThreadId,
+        deadline: Option<(ClockId, Duration)>,
+    ) -> Option<ThreadJoin> {
+        let until = deadline.map(|(clock, reading)| self.when(clock, reading));
+        self.join_thread(thread, until)
+    }
+
+    fn thread_detached(&self, thread: ThreadId) {
+        self.detach_thread(thread);
+    }
+}
+
+impl World {
+    /// When a clock of the machine reads this.
+    fn when(&self, clock: ClockId, reading: Duration) -> Instant {
+        let epoch = match clock {
+            ClockId::Realtime => WALL_EPOCH,
+            ClockId::Monotonic | ClockId::Boottime | ClockId::ProcessCpu | ClockId::ThreadCpu => {
+                UPTIME
+            }
+        };
+        self.in_world(Instant::BEGIN + reading.saturating_sub(epoch))
+    }
+
+    /// The world's time when the machine's clock says this.
+    fn in_world(&self, machine: Instant) -> Instant {
+        match &self.machine_clock {
+            Some(clock) => clock.world_deadline(machine),
+            None => machine,
         }
     }
 }

@@ -24,10 +24,16 @@ impl Limits {
 impl Core {
     #[inline]
     pub(super) fn count_poll(&mut self) {
-        self.polls += 1;
         if !self.poll_cost.is_zero() {
             self.now += self.poll_cost;
         }
+        self.count_turn();
+    }
+
+    /// Somebody goes on who is no task and no callback: that has no cost, but limits.
+    #[inline]
+    pub(super) fn count_turn(&mut self) {
+        self.polls += 1;
         if self.polls > self.look_at {
             self.look_at_limits();
         }
@@ -134,11 +140,12 @@ impl Core {
             None => self.timers.next_deadline(),
             Some(iterations) => iterations.next_alarm(),
         };
-        let arrival = self.next_arrival();
-        match (timer, arrival) {
-            (Some(timer), Some(arrival)) => Some(timer.min(arrival)),
-            (timer, arrival) => timer.or(arrival),
-        }
+        let threads = self.threads.as_mut();
+        let thread = threads.and_then(|threads| threads.next_deadline());
+        [timer, self.next_arrival(), thread]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     fn next_arrival(&mut self) -> Option<Instant> {
@@ -157,6 +164,7 @@ impl Core {
                 wakes.push(waker);
             }
             self.rouse_due();
+            self.wake_due_threads();
             self.next_due = self.next_event().unwrap_or(Instant::END);
         } else {
             self.collect_sockets(wakes);
@@ -174,27 +182,26 @@ impl Core {
         }
     }
 
-    /// Nothing can run: the clock goes to what is due next, or the run has ended.
+    /// Nothing can run: the clock goes to what is due next. False if the run has ended.
     #[cold]
-    pub(super) fn pass_time(&mut self) {
+    pub(super) fn pass_time(&mut self) -> bool {
         if let Some(recording) = &mut self.recording {
             recording.idle();
         }
         let Some(next) = self.next_event() else {
-            let drivers = self.hosts.iter().filter(|host| host.driver.is_some());
-            let message = match self.tasks.len() - drivers.count() {
-                1 => "nothing can run and nothing is pending: the task waits for ever".to_owned(),
-                n => format!("nothing can run and nothing is pending: {n} tasks wait for ever"),
-            };
-            return self.end(VerdictKind::Deadlock, message);
+            let message = self.deadlock();
+            self.end(VerdictKind::Deadlock, message);
+            return false;
         };
         if let Some(span) = self.limits.stall_after
             && self.now >= (self.progress_at + span).max(self.sleeping_until)
         {
-            return self.end_stalled(span);
+            self.end_stalled(span);
+            return false;
         }
         if next > Instant::BEGIN + self.limits.time {
-            return self.end_at_time_limit();
+            self.end_at_time_limit();
+            return false;
         }
         if next > self.now {
             self.now = next;
@@ -203,5 +210,24 @@ impl Core {
         self.polls_before = self.polls;
         self.look_at = (self.polls + self.limits.patience()).min(self.limits.polls);
         self.next_due = next;
+        true
+    }
+
+    fn deadlock(&self) -> String {
+        let drivers = self.hosts.iter().filter(|host| host.driver.is_some());
+        let threads = self.threads.as_ref().map_or(0, |threads| threads.waiting());
+        let who = match (self.tasks.len() - drivers.count(), threads) {
+            (1, 0) => "the task waits".to_owned(),
+            (n, 0) => format!("{n} tasks wait"),
+            (tasks, threads) => {
+                let s = |n| if n == 1 { "" } else { "s" };
+                format!(
+                    "{tasks} task{} and {threads} thread{} wait",
+                    s(tasks),
+                    s(threads)
+                )
+            }
+        };
+        format!("nothing can run and nothing is pending: {who} for ever")
     }
 }

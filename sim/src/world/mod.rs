@@ -33,6 +33,7 @@ pub(crate) mod rules;
 mod slow;
 pub(crate) mod sockets;
 mod tasks;
+pub(crate) mod threads;
 mod timers;
 pub(crate) mod verdict;
 pub(crate) mod waits;
@@ -40,7 +41,7 @@ pub(crate) mod watchers;
 
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use event_loop::backend::{Runnable, current_task};
@@ -54,6 +55,7 @@ pub(crate) use self::ending::Remains;
 use self::inbox::Inbox;
 use self::presence::Presence;
 use self::ready::Ready;
+use self::threads::{Seat, ThreadId};
 use self::verdict::VerdictKind;
 use crate::config::Config;
 use crate::run::outcome::Account;
@@ -62,7 +64,12 @@ use crate::run::plan::Plan;
 
 /// A world; shared by everything in it.
 pub(crate) struct World {
+    me: Weak<Self>,
     core: Baton<Core>,
+    /// Threads that the operating system is about to start.
+    arrivals: Mutex<Vec<(ThreadId, u32, Arc<Seat>)>>,
+    /// The thread that drives is bound to a CPU for this world.
+    pinned: AtomicBool,
     inbox: Inbox,
     /// The world's time for whoever reads a clock while the core is open.
     now: AtomicU64,
@@ -92,7 +99,10 @@ impl World {
     pub(crate) fn new(config: &Config, plan: Plan) -> Arc<Self> {
         panics::install();
         let recording = plan.record;
-        Arc::new(Self {
+        Arc::new_cyclic(|me| Self {
+            me: me.clone(),
+            arrivals: Mutex::default(),
+            pinned: AtomicBool::new(false),
             core: Baton::new(Core::new(config, plan)),
             inbox: Inbox::default(),
             now: AtomicU64::new(0),
@@ -108,6 +118,10 @@ impl World {
             polled: Mutex::new(None),
             failed: Mutex::default(),
         })
+    }
+
+    fn arc(&self) -> Arc<Self> {
+        self.me.upgrade().expect("who calls keeps it")
     }
 
     /// Opens the core.

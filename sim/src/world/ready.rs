@@ -8,6 +8,7 @@
 use std::collections::VecDeque;
 
 use event_loop::backend::Runnable;
+use interpose::ThreadId;
 
 use crate::Profile;
 use crate::run::plan::Source;
@@ -19,13 +20,31 @@ pub(crate) enum Ready {
     Task(Runnable),
     /// The future the world is driven for.
     Root,
+    /// A thread, to be resumed.
+    Thread(ThreadId),
+}
+
+/// Whose order among themselves some strategies keep: what a host has queued, or what a thread has,
+/// whose host does not order it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Lane(u32);
+
+impl Lane {
+    pub(crate) const fn host(host: u32) -> Self {
+        Self(host * 2)
+    }
+
+    /// `index` is a small one, that no other thread has at the time.
+    pub(crate) const fn thread(index: usize) -> Self {
+        Self(index as u32 * 2 + 1)
+    }
 }
 
 impl Ready {
     pub(crate) fn into_task(self) -> Option<Runnable> {
         match self {
             Self::Task(runnable) => Some(runnable),
-            Self::Root => None,
+            Self::Root | Self::Thread(_) => None,
         }
     }
 }
@@ -33,9 +52,9 @@ impl Ready {
 /// What a strategy needs: wakes come in by [`push`](Self::push), and go out in the strategy's
 /// order. Picking is O(1) or O(log n) in what is queued.
 pub(crate) trait ReadyQueue<T> {
-    /// A wake. `host` is whose, for strategies that keep a host's order; `hold` how often it is to
+    /// A wake. `lane` is whose, for strategies that keep a lane's order; `hold` how often it is to
     /// be passed over, for the one that repeats a recorded order.
-    fn push(&mut self, ready: T, host: u32, hold: u32);
+    fn push(&mut self, ready: T, lane: Lane, hold: u32);
     /// The next to run. `draw(n)` is the strategy's source of decisions, uniform in `0..n`.
     fn pick(&mut self, draw: impl FnOnce(u64) -> u64) -> Option<T>;
     /// How many are queued.
@@ -57,7 +76,7 @@ impl<T> Fifo<T> {
 }
 
 impl<T> ReadyQueue<T> for Fifo<T> {
-    fn push(&mut self, ready: T, _host: u32, _hold: u32) {
+    fn push(&mut self, ready: T, _lane: Lane, _hold: u32) {
         self.queue.push_back(ready);
     }
 
@@ -81,7 +100,7 @@ pub(crate) struct Shuffled<T> {
 }
 
 impl<T> ReadyQueue<T> for Shuffled<T> {
-    fn push(&mut self, ready: T, _host: u32, _hold: u32) {
+    fn push(&mut self, ready: T, _lane: Lane, _hold: u32) {
         self.queue.push(ready);
     }
 
@@ -103,25 +122,25 @@ impl<T> ReadyQueue<T> for Shuffled<T> {
     }
 }
 
-/// Any host with equal chance, and of that host the first woken.
+/// Any host or thread with equal chance, and of that host the first woken.
 #[derive(Debug)]
 pub(crate) struct FifoByHost<T> {
-    hosts: Vec<Fifo<T>>,
-    /// The hosts that have something queued.
-    busy: Vec<u32>,
+    lanes: Vec<Fifo<T>>,
+    /// Those that have something queued.
+    busy: Vec<Lane>,
     len: usize,
 }
 
 impl<T> ReadyQueue<T> for FifoByHost<T> {
-    fn push(&mut self, ready: T, host: u32, hold: u32) {
-        let index = host as usize;
-        if index >= self.hosts.len() {
-            self.hosts.resize_with(index + 1, Fifo::new);
+    fn push(&mut self, ready: T, lane: Lane, hold: u32) {
+        let index = lane.0 as usize;
+        if index >= self.lanes.len() {
+            self.lanes.resize_with(index + 1, Fifo::new);
         }
-        if self.hosts[index].len() == 0 {
-            self.busy.push(host);
+        if self.lanes[index].len() == 0 {
+            self.busy.push(lane);
         }
-        self.hosts[index].push(ready, host, hold);
+        self.lanes[index].push(ready, lane, hold);
         self.len += 1;
     }
 
@@ -131,9 +150,9 @@ impl<T> ReadyQueue<T> for FifoByHost<T> {
             1 => 0,
             n => draw(n as u64) as usize,
         };
-        let host = &mut self.hosts[self.busy[index] as usize];
-        let picked = host.pick(|_| 0)?;
-        if host.len() == 0 {
+        let lane = &mut self.lanes[self.busy[index].0 as usize];
+        let picked = lane.pick(|_| 0)?;
+        if lane.len() == 0 {
             self.busy.swap_remove(index);
         }
         self.len -= 1;
@@ -153,7 +172,7 @@ pub(crate) struct Held<T> {
 }
 
 impl<T> ReadyQueue<T> for Held<T> {
-    fn push(&mut self, ready: T, _host: u32, hold: u32) {
+    fn push(&mut self, ready: T, _lane: Lane, hold: u32) {
         self.queue.push_back((ready, hold));
     }
 
@@ -187,12 +206,12 @@ pub(crate) enum Strategy<T> {
 
 impl<T> ReadyQueue<T> for Strategy<T> {
     #[inline]
-    fn push(&mut self, ready: T, host: u32, hold: u32) {
+    fn push(&mut self, ready: T, lane: Lane, hold: u32) {
         match self {
-            Self::Fifo(queue) => queue.push(ready, host, hold),
-            Self::Shuffled(queue) => queue.push(ready, host, hold),
-            Self::FifoByHost(queue) => queue.push(ready, host, hold),
-            Self::Held(queue) => queue.push(ready, host, hold),
+            Self::Fifo(queue) => queue.push(ready, lane, hold),
+            Self::Shuffled(queue) => queue.push(ready, lane, hold),
+            Self::FifoByHost(queue) => queue.push(ready, lane, hold),
+            Self::Held(queue) => queue.push(ready, lane, hold),
         }
     }
 
@@ -225,7 +244,7 @@ impl<T> Strategy<T> {
                 Self::Shuffled(Shuffled { queue: Vec::new() })
             }
             Source::Seeded => Self::FifoByHost(FifoByHost {
-                hosts: Vec::new(),
+                lanes: Vec::new(),
                 busy: Vec::new(),
                 len: 0,
             }),

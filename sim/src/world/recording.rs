@@ -41,6 +41,7 @@ pub(crate) struct Recording {
 pub(crate) enum Woken {
     Task(u64),
     Host(u32),
+    Thread(u64),
 }
 
 /// A wake in the queue, and how often it was passed over.
@@ -77,17 +78,13 @@ impl Recording {
             Some(parent) => parent.text.to_string(),
             None => plain_name(host_name),
         };
-        let mut text = match &*under {
+        let text = match &*under {
             // The root of a host is called as the host is.
             host if parent.is_none() && host == own => own,
             "main" => own,
             under => format!("{under}/{own}"),
         };
-        let count = self.texts.entry(text.clone()).or_insert(0);
-        *count += 1;
-        if *count > 1 || text == WORLD {
-            text = format!("{text}~{}", *count);
-        }
+        let text = self.only(text);
         names.tasks.insert(
             serial,
             TaskName {
@@ -96,6 +93,27 @@ impl Recording {
                 host,
             },
         );
+    }
+
+    /// Gives a new thread its name: its host's and its own, and a number where there are several.
+    pub(crate) fn name_thread(&mut self, serial: u64, host: u32, name: &str, names: &mut Names) {
+        let own = plain_name(name);
+        let text = match names.hosts.get(host as usize).map(|host| plain_name(host)) {
+            Some(under) if under != "main" => format!("{under}/{own}"),
+            _ => own,
+        };
+        let text = self.only(text).into();
+        names.threads.insert(serial, text);
+    }
+
+    /// The text, with a number if others have it already.
+    fn only(&mut self, text: String) -> String {
+        let count = self.texts.entry(text.clone()).or_insert(0);
+        *count += 1;
+        match *count {
+            1 if text != WORLD => text,
+            count => format!("{text}~{count}"),
+        }
     }
 
     /// A task can run.
@@ -164,6 +182,10 @@ impl Recording {
         self.wakes.remove(&Woken::Task(serial));
     }
 
+    pub(crate) fn thread_finished(&mut self, serial: u64) {
+        self.wakes.remove(&Woken::Thread(serial));
+    }
+
     /// The task says what it is about to wait for.
     pub(crate) fn waits(&mut self, serial: u64, wait: Wait) {
         if let Some((_, waits)) = self.waits.get_mut(&serial) {
@@ -198,6 +220,7 @@ impl Woken {
     fn name(self, names: &Names) -> Option<&str> {
         match self {
             Self::Task(serial) => Some(&*names.tasks.get(&serial)?.text),
+            Self::Thread(serial) => Some(&**names.threads.get(&serial)?),
             Self::Host(host) => names.loops.get(host as usize).map(String::as_str),
         }
     }

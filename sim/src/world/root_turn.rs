@@ -37,7 +37,7 @@ impl RootTurn {
         match ready {
             Ready::Root => self.woken = true,
             Ready::Task(_) if host == HOST => self.ready += 1,
-            Ready::Task(_) => {}
+            Ready::Task(_) | Ready::Thread(_) => {}
         }
     }
 
@@ -77,6 +77,7 @@ impl Core {
         };
         match picked {
             Ready::Task(task) if task.meta().host != HOST => return Some(Ready::Task(task)),
+            Ready::Thread(_) => return Some(picked),
             Ready::Task(task) => turn.kept.push_back(task),
             Ready::Root => {}
         }

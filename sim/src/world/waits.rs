@@ -55,6 +55,8 @@ pub(crate) enum Await {
 #[derive(Debug, Default)]
 pub(crate) struct Table {
     rows: Vec<Row>,
+    /// A line a thread.
+    threads: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -125,7 +127,16 @@ impl Table {
                 )
             }
         });
-        self.circle(names).into_iter().chain(rows).collect()
+        let circle = self.circle(names).into_iter();
+        circle
+            .chain(rows)
+            .chain(self.threads.iter().cloned())
+            .collect()
+    }
+
+    /// What is known of the threads, below the tasks.
+    pub(crate) fn set_threads(&mut self, lines: Vec<String>) {
+        self.threads = lines;
     }
 
     /// The first tasks that wait for each other all around.

@@ -1,0 +1,158 @@
+//! Blocking calls in virtual time: of a thread, which gives the baton back, and of the driver, which
+//! goes on driving in the frame that blocks.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use event_loop::backend::{current_task, outside_tokio_s_budget};
+use interpose::{FutexWait, ThreadId};
+use virtual_time::Instant;
+
+use super::{On, Outcome, What};
+use crate::world::World;
+use crate::world::verdict::VerdictKind;
+
+impl World {
+    /// Blocks the calling thread until it is woken, or until then; `None` if it is not of the
+    /// world.
+    pub(super) fn block(&self, on: On, until: Option<Instant>) -> Option<Outcome> {
+        match self.current_thread() {
+            Some(thread) => self.block_thread(thread, on, until),
+            None => self.block_driver(on, until),
+        }
+    }
+
+    /// The calling thread waits for `span` of time to pass, or until a signal interrupts it.
+    pub(in crate::world) fn sleep_until(&self, until: Instant) -> Option<Outcome> {
+        let is_past = self.core.try_with(|core| core.now >= until).ok()?;
+        match is_past {
+            true => self.give_way().then_some(Outcome::TimedOut),
+            false => self.block(On::Sleep, Some(until)),
+        }
+    }
+
+    /// The calling thread waits for a wake at an address.
+    pub(in crate::world) fn wait_for_futex(
+        &self,
+        word: usize,
+        bits: u32,
+        until: Option<Instant>,
+        still: &dyn Fn() -> bool,
+    ) -> Option<FutexWait> {
+        let is_past = |until| self.core.try_with(|core| core.now >= until).ok();
+        if let Some(until) = until
+            && is_past(until)?
+        {
+            return Some(FutexWait::TimedOut);
+        }
+        let end = match self.block(On::Futex(word, bits), until)? {
+            // Somebody outside may have released it.
+            Outcome::Over if still() => self.stuck(),
+            Outcome::Woken | Outcome::Over => FutexWait::Woken,
+            Outcome::TimedOut => FutexWait::TimedOut,
+            Outcome::Interrupted => FutexWait::Interrupted,
+        };
+        Some(end)
+    }
+
+    /// Wakes threads that wait at an address; how many.
+    pub(in crate::world) fn wake_futex(&self, word: usize, bits: u32, count: u32) -> Option<u32> {
+        let woken = self.core.try_with(|core| match core.threads {
+            Some(_) => core.wake_futex(word, bits, count),
+            None => 0,
+        });
+        woken.ok()
+    }
+
+    /// Lets others run before the calling thread goes on; false if it is not of the world.
+    pub(in crate::world) fn give_way(&self) -> bool {
+        let others = self.core.try_with(|core| {
+            // Who yields until something happens takes time for it, as a task does.
+            core.count_turn();
+            self.set_now(core.now);
+            core.threads.is_some()
+        });
+        match others {
+            Ok(true) => self.block(On::Yield, None).is_some(),
+            Ok(false) => true,
+            Err(_) => false,
+        }
+    }
+
+    /// Ends what a thread waits for, as a signal handler does that runs on it; false if the wait is
+    /// none that a signal ends.
+    #[allow(dead_code, reason = "signals that interrupt are built on it")]
+    pub(crate) fn interrupt(&self, thread: ThreadId) -> bool {
+        self.core(|core| {
+            let threads = core.threads.as_ref();
+            let known = threads.and_then(|threads| threads.all.get(&thread));
+            let ends = known.is_some_and(|thread| match thread.state {
+                super::State::Blocked { on, .. } => matches!(on, On::Futex(..) | On::Sleep),
+                _ => false,
+            });
+            ends && core.wake_thread(thread, Outcome::Interrupted)
+        })
+    }
+
+    fn block_thread(&self, id: ThreadId, on: On, until: Option<Instant>) -> Option<Outcome> {
+        let seat = self.core.try_with(|core| {
+            core.thread_blocks(id, on, until);
+            core.thread(id).map(|thread| thread.seat.clone())
+        });
+        let seat = seat.ok()??;
+        self.hand_back(&seat);
+        Some(self.core(|core| core.thread_goes_on(id)))
+    }
+
+    fn block_driver(&self, on: On, until: Option<Instant>) -> Option<Outcome> {
+        let host = current_task().map_or(0, |meta| meta.host);
+        let id = self.core.try_with(|core| core.block_frame(host, on, until));
+        let id = id.ok()?;
+        let end = self.arc().drive_blocked(id);
+        Some(self.core(|core| core.unblock_frame(id, end)))
+    }
+
+    /// Goes on driving until the frame that is blocked can go on. False if it never can: a verdict
+    /// has fallen, or nothing is left that could wake it.
+    fn drive_blocked(self: &Arc<Self>, frame: ThreadId) -> bool {
+        let mut presence = self.visit();
+        let mut wakes = Vec::new();
+        loop {
+            let turns = || self.turns(None, Some(frame), &mut presence.entered, &mut wakes);
+            match catch_unwind(AssertUnwindSafe(|| outside_tokio_s_budget(turns))) {
+                Ok(end) => break end.is_none(),
+                Err(payload) => self.panicked(VerdictKind::Unread, &*payload),
+            }
+        }
+    }
+}
+
+impl crate::world::core::Core {
+    fn block_frame(&mut self, host: u32, on: On, until: Option<Instant>) -> ThreadId {
+        let seat = self
+            .threads
+            .as_ref()
+            .and_then(|threads| threads.driver.clone());
+        let id = self.add_thread(host, What::Frame, seat.unwrap_or_default(), "blocked");
+        if let Some(threads) = &mut self.threads {
+            threads.frames.push(id);
+        }
+        self.set_driver_aside();
+        self.thread_blocks(id, on, until);
+        id
+    }
+
+    /// The frame goes on; how its wait ended. If it was not `woken`, it has to.
+    fn unblock_frame(&mut self, id: ThreadId, woken: bool) -> Outcome {
+        let mut outcome = self.thread_goes_on(id);
+        if !woken {
+            outcome = Outcome::Over;
+        }
+        self.thread_over(id);
+        if let Some(threads) = &mut self.threads {
+            threads.frames.retain(|frame| *frame != id);
+        }
+        self.take_driver_back();
+        outcome
+    }
+}
