@@ -92,6 +92,9 @@ pub enum LoopError {
     },
     /// [`Runner::run`](crate::Runner::run) after the runner was closed.
     RunnerClosed,
+    /// [`Runner::run`](crate::Runner::run) was interrupted by INT, such as Ctrl-C: main was asked to
+    /// finish, and has.
+    Interrupted,
     /// A setting came after the first run.
     SetTooLate {
         /// Its name.
@@ -166,6 +169,9 @@ impl fmt::Display for LoopError {
                  at {here}): {WAYS_OUT}"
             ),
             Self::RunnerClosed => f.write_str("Runner is closed"),
+            Self::Interrupted => f.write_str(
+                "KeyboardInterrupt: SIGINT came, and main was asked to finish and has ended",
+            ),
             Self::SetTooLate { setting, started } => write!(
                 f,
                 "Cannot set {setting} after the event loop has run (first at {started}): set it \

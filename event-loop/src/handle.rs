@@ -14,6 +14,7 @@ use crate::context::{EnterGuard, Surroundings};
 use crate::exception::{Handler, HandlerSlot, told};
 use crate::lifecycle::Life;
 use crate::production::TokioLoop;
+use crate::signal::Handlers;
 use crate::slow::Watch;
 use crate::task::Home;
 use crate::time::Instant;
@@ -56,6 +57,7 @@ pub(crate) struct Shared {
     pub(crate) watch: Watch,
     /// The blocking jobs, once there is one.
     pub(crate) pool: OnceLock<Arc<Pool>>,
+    pub(crate) signal_handlers: Mutex<Handlers>,
     /// `None` once the loop is closed.
     exception_handler: Mutex<Option<HandlerSlot>>,
 }
@@ -87,6 +89,7 @@ impl EventLoop {
                 closed: AtomicBool::new(false),
                 owners: AtomicUsize::new(1),
                 pool: OnceLock::new(),
+                signal_handlers: Mutex::default(),
                 exception_handler: Mutex::new(Some(HandlerSlot::default())),
             }),
             owns: true,
@@ -283,7 +286,7 @@ impl EventLoop {
         self.backend()?.callbacks()
     }
 
-    fn schedule_call(
+    pub(crate) fn schedule_call(
         &self,
         deadline: Option<Instant>,
         callback: Callback,

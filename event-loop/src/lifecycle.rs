@@ -11,7 +11,7 @@ use crate::callback::Driver;
 use crate::config::Settings;
 use crate::context::{self, RunMark};
 use crate::handle::Inner;
-use crate::{ErrorContext, EventLoop, LoopError, production};
+use crate::{ErrorContext, EventLoop, LoopError, TaskHandle, production};
 
 /// Where a loop is between its making and its end.
 pub(crate) struct Life {
@@ -71,8 +71,23 @@ impl EventLoop {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
+        self.run_main(future, |_| ())
+    }
+
+    /// Runs the loop until `future` is ready; `begun` is told of the task that it is.
+    #[track_caller]
+    pub(crate) fn run_main<F>(
+        &self,
+        future: F,
+        begun: impl FnOnce(&TaskHandle<F::Output>),
+    ) -> Result<F::Output, LoopError>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
         let run = self.begin_run(Location::caller())?;
         let mut main = self.spawn_named("main", future);
+        begun(&main);
         match run.until(&mut main)? {
             Ok(value) => Ok(value),
             Err(error) => match error.try_into_panic() {
@@ -201,6 +216,7 @@ impl EventLoop {
             let context = ErrorContext::new(self, message, away.to_string());
             self.call_exception_handler(&context);
         }
+        self.close_signal_handlers();
         // Last, for the destructors of all that may have had to tell it something. It may hold
         // this very loop, which would keep both for ever.
         self.drop_exception_handler();

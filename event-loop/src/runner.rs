@@ -6,6 +6,7 @@ use std::panic::Location;
 use std::process::ExitCode;
 
 use crate::context::{self, RunMark};
+use crate::signal::{Interrupt, Signal};
 use crate::{EventLoop, LoopError};
 
 type Factory = Box<dyn FnOnce() -> Result<EventLoop, LoopError> + Send>;
@@ -30,6 +31,7 @@ type Factory = Box<dyn FnOnce() -> Result<EventLoop, LoopError> + Send>;
 /// ```
 pub struct Runner {
     state: State,
+    interrupts: Option<bool>,
 }
 
 enum State {
@@ -43,7 +45,22 @@ impl Runner {
     pub fn new(factory: impl FnOnce() -> Result<EventLoop, LoopError> + Send + 'static) -> Self {
         Self {
             state: State::Unmade(Box::new(factory)),
+            interrupts: None,
         }
+    }
+
+    /// Whether [`run`](Self::run) takes care of INT, such as Ctrl-C: the first one asks main to
+    /// finish, as [`cancelled`](crate::cancelled) tells it, and makes [`LoopError::Interrupted`] of
+    /// whatever it returns; a second one has the default disposition, which ends the process at
+    /// once.
+    ///
+    /// Default: where nobody in the process listens to INT, as with asyncio on its main thread, and
+    /// in a world. `true` makes it every thread, `false` none. Who begins to listen while main
+    /// runs, such as [`ctrl_c`](crate::signal::ctrl_c), gets them in place of the runner.
+    #[must_use]
+    pub fn interrupts(mut self, handled: bool) -> Self {
+        self.interrupts = Some(handled);
+        self
     }
 
     /// The loop, made now if need be.
@@ -65,8 +82,8 @@ impl Runner {
     /// Runs `future` to its end; may be called many times.
     ///
     /// # Errors
-    /// [`LoopError::RunnerInsideLoop`], [`LoopError::RunnerClosed`], and those of
-    /// [`EventLoop::run_until_complete`].
+    /// [`LoopError::RunnerInsideLoop`], [`LoopError::RunnerClosed`], [`LoopError::Interrupted`] as
+    /// [`interrupts`](Self::interrupts) has it, and those of [`EventLoop::run_until_complete`].
     ///
     /// # Panics
     /// If `future` panics.
@@ -82,11 +99,24 @@ impl Runner {
                 here: Location::caller(),
             });
         }
-        self.event_loop()?.run_until_complete(future)
+        let (ev, here) = (self.event_loop()?, Location::caller());
+        let interrupt = match self.interrupts {
+            Some(false) => None,
+            anywhere => Interrupt::listen(&ev, anywhere.is_some(), here),
+        };
+        let value = ev.run_main(future, |main| {
+            if let Some(interrupt) = &interrupt {
+                interrupt.of(main.abort_handle());
+            }
+        })?;
+        if interrupt.is_some_and(|interrupt| interrupt.came()) {
+            return Err(LoopError::Interrupted);
+        }
+        Ok(value)
     }
 
     /// Runs a program's `main` and closes the loop; an error goes to standard error and becomes
-    /// exit code 1.
+    /// exit code 1, or 130 if it was interrupted, as in a shell.
     #[track_caller]
     pub fn run_main<M, F, E>(mut self, main: M) -> ExitCode
     where
@@ -106,7 +136,10 @@ impl Runner {
             }
             Err(error) => {
                 eprintln!("Error: {error}");
-                ExitCode::FAILURE
+                match error {
+                    LoopError::Interrupted => ExitCode::from(128 + Signal::Int.as_raw() as u8),
+                    _ => ExitCode::FAILURE,
+                }
             }
         }
     }

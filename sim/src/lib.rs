@@ -24,6 +24,7 @@ mod world;
 
 pub use self::event_loop::factory;
 pub use self::sim::Sim;
+pub use ::event_loop::Signal;
 pub use config::Config;
 pub use from_world::FromWorld;
 pub use host::Host;

@@ -1,7 +1,7 @@
 //! Plays scenes in processes of their own: signals sent to a test's process would hit the whole
 //! harness, and how a process ends can only be seen from outside.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -53,7 +53,7 @@ impl Running {
     fn start(program: &Path, scene: &Scene, flavour: Flavour) -> Self {
         let mut child = Command::new(program)
             .args([scene.name, flavour.name()])
-            .stdin(Stdio::null())
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
             .expect("the program of scenes starts");
@@ -77,11 +77,17 @@ impl Running {
         }
     }
 
-    fn act(&self, act: Act) {
+    fn act(&mut self, act: Act) {
         let Act::Signal(signal) = act;
         let signal = rustix::process::Signal::from_named_raw(signal).expect("it has a name");
         // It is not waited for yet, so its id is its own.
         kill_process(Pid::from_child(&self.child), signal).expect("it is our child");
+        // Tells that it is done. Who was ended by it does not hear.
+        let _ = self
+            .child
+            .stdin
+            .as_mut()
+            .map(|stdin| stdin.write_all(b"\n"));
     }
 
     /// How it ended. It has closed its standard output, and ends now if it has not.

@@ -5,6 +5,7 @@
 
 mod blocking;
 mod dns;
+mod signals;
 mod sockets;
 mod tcp;
 mod udp;
@@ -33,6 +34,7 @@ use crate::time::{Instant, refuse_sleep};
 use crate::{Closed, Description, ErrorContext, EventLoop, SlowCallback, TaskId, TaskInfo};
 pub use blocking::{Blocking, JobId, Worker};
 pub use dns::{Dns, Lookup};
+pub use signals::{Listener, SignalHandler, SignalKey, Signals};
 pub use sockets::{Slot, Sockets};
 pub use tcp::{Tcp, TcpOption, TcpOptions};
 pub use udp::{Group, Receiving, Udp, UdpBinding, UdpOption, UdpOptions};
@@ -75,7 +77,9 @@ pub struct TimerId(pub std::num::NonZeroU64);
 pub struct SocketKey(pub u64);
 
 /// A loop that is not tokio's. One trait object serves it all: its parts are supertraits.
-pub trait Backend: Blocking + Dns + Sockets + Tcp + Udp + Unix + Send + Sync + 'static {
+pub trait Backend:
+    Blocking + Dns + Signals + Sockets + Tcp + Udp + Unix + Send + Sync + 'static
+{
     /// What is in force.
     fn describe(&self) -> Description;
     /// Which world it is of: a number that only says whether two are the same.

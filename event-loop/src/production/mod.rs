@@ -183,6 +183,10 @@ impl TokioLoop {
         self.registry.remove(task.id());
     }
 
+    pub(crate) fn handle(&self) -> &Handle {
+        &self.handle
+    }
+
     pub(crate) fn locals(&self) -> &Locals {
         &self.locals
     }

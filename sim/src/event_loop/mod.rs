@@ -3,6 +3,7 @@
 mod blocking;
 mod inspect;
 mod net;
+mod signals;
 
 use std::future::Future;
 use std::num::NonZeroU64;

@@ -45,7 +45,9 @@ impl<'a> JsonLines<'a> {
         for event in &self.log.events {
             let name = names.tasks.get(&event.task);
             let host = match event.kind {
-                Kind::Host | Kind::Turn | Kind::Call => names.hosts.get(event.number as usize),
+                Kind::Host | Kind::Turn | Kind::Call | Kind::Signal => {
+                    names.hosts.get(event.number as usize)
+                }
                 Kind::JobAsked | Kind::JobBegan | Kind::JobEnded => {
                     names.hosts.get(job_of(event.number).0)
                 }

@@ -7,6 +7,7 @@ mod traffic;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use event_loop::Signal;
 use virtual_time::Instant;
 
 use crate::world::entry::plain_name;
@@ -61,6 +62,7 @@ pub(crate) enum Kind {
     JobAsked = 50,
     JobBegan = 51,
     JobEnded = 52,
+    Signal = 60,
 }
 
 impl Kind {
@@ -107,6 +109,7 @@ impl Kind {
             Self::JobAsked => "job_asked",
             Self::JobBegan => "job_began",
             Self::JobEnded => "job_ended",
+            Self::Signal => "signal",
         }
     }
 
@@ -154,7 +157,7 @@ pub(crate) struct Event {
     /// The serial of the task it is of; 0 where there is none.
     pub(crate) task: u64,
     pub(crate) number: u64,
-    /// The label of a choice.
+    /// The label of a choice, the name of a signal.
     pub(crate) label: Option<&'static str>,
 }
 
@@ -263,6 +266,22 @@ impl Trace {
                 task,
                 number: value,
                 label: Some(label),
+            });
+        }
+    }
+
+    /// A signal reaches a host.
+    pub(crate) fn signal(&mut self, at: Instant, task: u64, host: u32, signal: Signal) {
+        let number = u64::from(host) << 32 | u64::from(signal.as_raw().unsigned_abs());
+        self.events += 1;
+        self.hash = fold(self.hash ^ task ^ ((Kind::Signal as u64) << 56)).wrapping_add(number);
+        if self.log.is_some() {
+            self.keep(Event {
+                at,
+                kind: Kind::Signal,
+                task,
+                number: u64::from(host),
+                label: Some(signal.name()),
             });
         }
     }

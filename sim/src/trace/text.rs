@@ -86,7 +86,7 @@ impl fmt::Display for Line<'_> {
             write!(f, " {label}")?;
         }
         match kind {
-            Kind::Host => {
+            Kind::Host | Kind::Signal => {
                 let host = names.hosts.get(number as usize).map_or("?", String::as_str);
                 write!(f, " {host}")
             }

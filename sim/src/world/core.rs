@@ -20,6 +20,7 @@ use super::ready::{Lane, Ready, ReadyQueue, Strategy};
 use super::recording::{Recording, Woken};
 use super::root_turn::RootTurn;
 use super::rules::Rules;
+use super::signals::Signals;
 use super::slow::{PollsTimed, SlowPoll};
 use super::sockets::Sockets;
 use super::tasks::{Extras, Origin, TaskTable};
@@ -80,6 +81,7 @@ pub(crate) struct Core {
     /// Code of the test's that is still to run.
     pub(super) intervention: Option<Box<Intervention>>,
     pub(crate) sockets: Sockets,
+    pub(crate) signals: Signals,
     pub(crate) choices: Choices,
     pub(crate) trace: Trace,
     pub(crate) recording: Option<Box<Recording>>,
@@ -188,6 +190,7 @@ impl Core {
             watchers: None,
             intervention: None,
             sockets: Sockets::default(),
+            signals: Signals::default(),
             recording: plan.record.then(Box::default),
             properties: Properties::default(),
             known_properties: expect_worlds(),

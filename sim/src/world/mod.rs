@@ -30,6 +30,7 @@ mod ready;
 pub(crate) mod recording;
 mod root_turn;
 pub(crate) mod rules;
+mod signals;
 mod slow;
 pub(crate) mod sockets;
 mod tasks;

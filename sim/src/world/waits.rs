@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::panic::Location;
 use std::sync::Arc;
 
-use event_loop::TaskId;
 use event_loop::backend::{Record, TaskMeta};
+use event_loop::{Signal, TaskId};
 use virtual_time::Instant;
 
 use crate::trace::Names;
@@ -25,6 +25,7 @@ pub(crate) enum Wait {
     Write(u64),
     /// The addresses of this name.
     Lookup(Box<str>),
+    Signal(Signal),
     /// Something of a primitive.
     Sync(&'static str, Arc<Record>),
 }
@@ -176,6 +177,7 @@ impl Wait {
             Self::Datagram(socket) => format!("a datagram on socket {}", names.socket(*socket)),
             Self::Write(socket) => format!("room to write on socket {}", names.socket(*socket)),
             Self::Lookup(name) => format!("the addresses of \"{name}\""),
+            Self::Signal(signal) => format!("the signal {signal}"),
             Self::Sync(wanted, of) => of.awaited(wanted),
         }
     }

@@ -3,6 +3,7 @@
 //! of a world; whoever plays it looks at the lines that it says and at how it ends.
 
 pub mod plain;
+pub mod signals;
 
 use std::fmt;
 use std::future::Future;
@@ -13,7 +14,8 @@ use event_loop::{EventLoop, LoopConfig, LoopError, production};
 
 /// Every scene; the program that plays them finds them here.
 pub fn all() -> impl Iterator<Item = &'static Scene> {
-    [plain::SCENES].into_iter().flatten()
+    let files = [plain::SCENES, signals::SCENES, signals::OF_PROCESSES];
+    files.into_iter().flatten()
 }
 
 /// Code and script.
@@ -91,17 +93,32 @@ impl Flavour {
 
 /// Where a scene says what happens.
 #[derive(Clone)]
-pub struct Stage(Arc<dyn Fn(String) + Send + Sync>);
+pub struct Stage {
+    hear: Arc<dyn Fn(String) + Send + Sync>,
+    acted: Arc<dyn Fn() + Send + Sync>,
+}
 
 impl Stage {
-    /// A stage whose lines go to `hear`.
-    pub fn new(hear: impl Fn(String) + Send + Sync + 'static) -> Self {
-        Self(Arc::new(hear))
+    /// A stage whose lines go to `hear`; `acted` blocks until one more cue was followed.
+    pub fn new(
+        hear: impl Fn(String) + Send + Sync + 'static,
+        acted: impl Fn() + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            hear: Arc::new(hear),
+            acted: Arc::new(acted),
+        }
     }
 
     /// Says a line.
     pub fn say(&self, line: impl fmt::Display) {
-        (self.0)(line.to_string());
+        (self.hear)(line.to_string());
+    }
+
+    /// Blocks until what is done to the process next, on the cue of a line it has said, was done:
+    /// a scene must not guess how long that takes.
+    pub fn acted(&self) {
+        (self.acted)();
     }
 }
 

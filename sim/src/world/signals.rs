@@ -1,0 +1,169 @@
+//! Signals: who listens on which host, and what becomes of a signal where nobody does.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::task::{Poll, Waker};
+
+use event_loop::Signal;
+use event_loop::backend::{Listener, SignalHandler, SignalKey};
+use event_loop::signal::Disposition;
+
+use super::World;
+use super::choices::Domain;
+use super::core::{Core, current_serial};
+use super::verdict::VerdictKind;
+
+/// Who listens to signals.
+#[derive(Debug, Default)]
+pub(crate) struct Signals {
+    listens: BTreeMap<u64, Listens>,
+    /// How many there ever were.
+    made: u64,
+}
+
+/// Somebody who listens to one signal.
+#[derive(Debug)]
+pub(crate) struct Listens {
+    host: u32,
+    signal: Signal,
+    who: Who,
+}
+
+#[derive(Debug)]
+enum Who {
+    Handler(Arc<SignalHandler>),
+    /// How many have come that it was not asked for, and who waits.
+    Stream(u64, Option<Waker>),
+}
+
+/// Who is to hear of a signal, with the core closed.
+#[derive(Debug, Default)]
+struct Heard {
+    handlers: Vec<Arc<SignalHandler>>,
+    wakers: Vec<Waker>,
+}
+
+impl Signals {
+    fn of(&self, host: u32, signal: Signal) -> impl Iterator<Item = &Listens> {
+        let all = self.listens.values();
+        all.filter(move |listens| (listens.host, listens.signal) == (host, signal))
+    }
+
+    /// Which signal a listener is of.
+    pub(crate) fn signal(&self, key: SignalKey) -> Option<Signal> {
+        Some(self.listens.get(&key.0)?.signal)
+    }
+}
+
+impl Core {
+    /// Somebody on a host listens to a signal from here on.
+    pub(crate) fn listen(&mut self, host: u32, signal: Signal, listener: Listener) -> SignalKey {
+        let signals = &mut self.signals;
+        signals.made += 1;
+        let who = match listener {
+            Listener::Handler(handler) => Who::Handler(handler),
+            Listener::Stream => Who::Stream(0, None),
+        };
+        let listens = Listens { host, signal, who };
+        signals.listens.insert(signals.made, listens);
+        SignalKey(signals.made)
+    }
+
+    /// How many on a host listen to a signal.
+    pub(crate) fn signal_listeners(&self, host: u32, signal: Signal) -> usize {
+        self.signals.of(host, signal).count()
+    }
+
+    /// Takes what has come for a stream, or leaves `waker` there in place of another, to be dropped
+    /// with the core closed.
+    pub(crate) fn poll_signal(
+        &mut self,
+        key: SignalKey,
+        waker: Waker,
+    ) -> (Poll<Option<()>>, Option<Waker>) {
+        match self.signals.listens.get_mut(&key.0).map(|it| &mut it.who) {
+            Some(Who::Stream(0, waiting)) => (Poll::Pending, waiting.replace(waker)),
+            Some(Who::Stream(come, _)) => {
+                *come -= 1;
+                (Poll::Ready(Some(())), Some(waker))
+            }
+            Some(Who::Handler(_)) | None => (Poll::Ready(None), Some(waker)),
+        }
+    }
+
+    /// Somebody listens no more: what there is of it is dropped with the core closed. What had come
+    /// for it, and for nobody else, takes the default.
+    #[must_use]
+    pub(crate) fn unlisten(&mut self, key: SignalKey) -> Option<Listens> {
+        let gone = self.signals.listens.remove(&key.0)?;
+        if let Who::Stream(1.., _) = gone.who
+            && self.signal_listeners(gone.host, gone.signal) == 0
+        {
+            self.take_default(gone.host, gone.signal);
+        }
+        Some(gone)
+    }
+
+    /// A signal reaches a host: who is to hear of it.
+    fn signal(&mut self, host: u32, signal: Signal) -> Heard {
+        let mut heard = Heard::default();
+        self.trace.signal(self.now, current_serial(), host, signal);
+        if self.signal_listeners(host, signal) == 0 {
+            self.take_default(host, signal);
+            return heard;
+        }
+        // Tokio learns of signals through a pipe, where those that have come since it looked are
+        // one; it looks when it likes. The loops of Python read it byte by byte.
+        let makes_one = self.iterations.is_none();
+        let is_queued = |listens: &Listens| match &listens.who {
+            Who::Handler(handler) => handler.is_queued(),
+            Who::Stream(..) => false,
+        };
+        let is_late = self.signals.of(host, signal).any(is_queued);
+        let joins = makes_one && is_late && self.choose(Domain::Schedule, "signal.twice", 2) == 0;
+        for listens in self.signals.listens.values_mut() {
+            if (listens.host, listens.signal) != (host, signal) {
+                continue;
+            }
+            match &mut listens.who {
+                Who::Handler(handler) if joins && handler.is_queued() => {}
+                Who::Handler(handler) => heard.handlers.push(handler.clone()),
+                Who::Stream(come, waiting) => {
+                    *come = if makes_one { 1 } else { *come + 1 };
+                    heard.wakers.extend(waiting.take());
+                }
+            }
+        }
+        heard
+    }
+
+    /// What a process does about a signal that nobody listens to.
+    fn take_default(&mut self, host: u32, signal: Signal) {
+        match signal.default_disposition() {
+            Disposition::Terminate => {
+                let name = &self.hosts[host as usize].name;
+                let message =
+                    format!("host \"{name}\" was ended by {signal}, which it does not handle");
+                self.end(VerdictKind::Error, message);
+            }
+            Disposition::Ignore | Disposition::Stop | Disposition::Continue => {}
+        }
+    }
+}
+
+impl World {
+    /// The process of a host gets a signal, at this moment.
+    pub(crate) fn deliver_signal(&self, host: u32, signal: Signal) {
+        let heard = self.enter(|core| match core.closed {
+            true => Heard::default(),
+            false => core.signal(host, signal),
+        });
+        let Some(heard) = heard else { return };
+        if let Some(ev) = self.event_loop(host) {
+            for handler in heard.handlers {
+                handler.call_soon(&ev);
+            }
+        }
+        heard.wakers.into_iter().for_each(Waker::wake);
+    }
+}
