@@ -350,11 +350,13 @@ fn is_inside() -> bool {
 /// The place was passed, and what it states was met or not.
 #[cold]
 pub fn met(site: &'static Site, met: bool) {
-    context::with_current(|ev| {
-        if let Some(backend) = ev.and_then(|ev| ev.backend()) {
-            backend.property_met(site, met);
-        }
+    let awaited = context::with_current(|ev| {
+        let backend = ev.and_then(|ev| ev.backend());
+        backend.is_some_and(|backend| backend.property_met(site, met))
     });
+    if awaited {
+        raise_at(site);
+    }
 }
 
 /// What is stated does not hold.
@@ -373,8 +375,21 @@ pub fn broken(site: &'static Site, detail: fmt::Arguments<'_>) {
 #[cold]
 #[must_use]
 pub fn buggify(site: &'static Site) -> bool {
-    context::with_current(|ev| {
+    let (misbehaves, awaited) = context::with_current(|ev| {
         let backend = ev.and_then(|ev| ev.backend());
-        backend.is_some_and(|backend| backend.buggify(site))
-    })
+        backend.map_or((false, false), |backend| backend.buggify(site))
+    });
+    if awaited {
+        raise_at(site);
+    }
+    misbehaves
+}
+
+/// Signals wait for the code to pass this place. They run code of the service's, such as its
+/// wakers: with nothing of ours in use.
+fn raise_at(site: &'static Site) {
+    let backend = context::with_current(|ev| ev?.backend().cloned());
+    if let Some(backend) = backend {
+        backend.raise_at(site);
+    }
 }

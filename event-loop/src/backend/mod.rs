@@ -143,12 +143,15 @@ pub trait Backend:
     /// What happens to an error that no exception handler took.
     fn unhandled(&self, context: &ErrorContext);
 
-    /// The code passed a place that states something, which was met or not.
-    fn property_met(&self, site: &'static Site, met: bool);
+    /// The code passed a place that states something, which was met or not. True if signals wait
+    /// for that.
+    fn property_met(&self, site: &'static Site, met: bool) -> bool;
     /// What a place states does not hold, with the code's own words for it.
     fn property_broken(&self, site: &'static Site, detail: &str);
-    /// Whether the code is to misbehave at this place.
-    fn buggify(&self, site: &'static Site) -> bool;
+    /// Whether the code is to misbehave at this place, and whether signals wait for it to pass.
+    fn buggify(&self, site: &'static Site) -> (bool, bool);
+    /// Delivers the signals that waited for this place.
+    fn raise_at(&self, site: &'static Site);
 
     /// Arms a timer.
     fn timer_start(&self, deadline: Instant, waker: &Waker) -> Result<TimerId, Closed>;

@@ -252,16 +252,20 @@ impl Backend for SimLoop {
         self.world.unhandled(context);
     }
 
-    fn property_met(&self, site: &'static Site, met: bool) {
-        self.world.property_met(site, met);
+    fn property_met(&self, site: &'static Site, met: bool) -> bool {
+        self.world.property_met(site, met)
     }
 
     fn property_broken(&self, site: &'static Site, detail: &str) {
         self.world.property_broken(site, detail);
     }
 
-    fn buggify(&self, site: &'static Site) -> bool {
+    fn buggify(&self, site: &'static Site) -> (bool, bool) {
         self.world.buggify(site)
+    }
+
+    fn raise_at(&self, site: &'static Site) {
+        self.world.raise_at(site);
     }
 
     fn timer_start(&self, deadline: Instant, waker: &Waker) -> Result<TimerId, Closed> {

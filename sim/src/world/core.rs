@@ -15,6 +15,7 @@ use super::hosts::{Directory, Host};
 use super::inbox::Inbox;
 use super::intervention::Intervention;
 use super::iterations::Iterations;
+use super::plans::Plans;
 use super::properties::Properties;
 use super::ready::{Lane, Ready, ReadyQueue, Strategy};
 use super::recording::{Recording, Woken};
@@ -80,6 +81,8 @@ pub(crate) struct Core {
     pub(super) watchers: Option<Box<Watchers>>,
     /// Code of the test's that is still to run.
     pub(super) intervention: Option<Box<Intervention>>,
+    /// What the test has planned, if anything.
+    pub(super) plans: Option<Box<Plans>>,
     pub(crate) sockets: Sockets,
     pub(crate) signals: Signals,
     pub(crate) choices: Choices,
@@ -139,6 +142,8 @@ pub(crate) enum Step {
     Watch,
     /// Code of the test's that was to run at this event.
     Intervene,
+    /// Code of the test's is due.
+    Deed,
     /// The loop that the world is driven for has stopped.
     Done,
     /// A verdict has fallen.
@@ -189,6 +194,7 @@ impl Core {
             rules: Rules::default(),
             watchers: None,
             intervention: None,
+            plans: None,
             sockets: Sockets::default(),
             signals: Signals::default(),
             recording: plan.record.then(Box::default),
@@ -245,6 +251,9 @@ impl Core {
             }
             if self.is_to_intervene() {
                 return Step::Intervene;
+            }
+            if self.has_deed() {
+                return Step::Deed;
             }
             if let Some(turn) = &mut self.root_turn {
                 turn.look();

@@ -156,6 +156,7 @@ impl World {
                     wakes.drain(..).for_each(Waker::wake);
                 }
                 Step::Intervene => self.intervene(entered),
+                Step::Deed => self.do_deed(entered),
                 Step::Done => {
                     self.tell_intrusion();
                     return Some(Drive::Done);

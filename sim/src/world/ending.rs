@@ -79,8 +79,14 @@ impl World {
             presence.entered.host(self, host);
             self.guarded(|| ev.iter().for_each(EventLoop::close_now));
         }
-        let watching = self.core(|core| (core.watchers.take(), core.intervention.take()));
-        self.guarded(|| drop(watching));
+        let code = self.core(|core| {
+            (
+                core.watchers.take(),
+                core.intervention.take(),
+                core.plans.take(),
+            )
+        });
+        self.guarded(|| drop(code));
         let (wakers, callbacks) = self.core(|core| {
             let mut wakers = core.sockets.take_wakers();
             wakers.extend(core.timers.drain().map(|(_, _, waker)| waker));

@@ -142,10 +142,8 @@ impl Core {
         };
         let threads = self.threads.as_mut();
         let thread = threads.and_then(|threads| threads.next_deadline());
-        [timer, self.next_arrival(), thread]
-            .into_iter()
-            .flatten()
-            .min()
+        let others = [self.next_arrival(), self.next_deed(), thread];
+        others.into_iter().flatten().chain(timer).min()
     }
 
     fn next_arrival(&mut self) -> Option<Instant> {
@@ -188,6 +186,7 @@ impl Core {
         if let Some(recording) = &mut self.recording {
             recording.idle();
         }
+        self.hurry_deed();
         let Some(next) = self.next_event() else {
             let message = self.deadlock();
             self.end(VerdictKind::Deadlock, message);

@@ -23,6 +23,7 @@ mod judging;
 pub(crate) mod kernel;
 mod limits;
 pub(crate) mod network;
+pub(crate) mod plans;
 mod pool;
 mod presence;
 pub(crate) mod properties;

@@ -45,9 +45,13 @@ impl Met {
 }
 
 impl World {
-    /// The code passed a place that states something.
-    pub(crate) fn property_met(&self, site: &Site, hit: bool) {
-        self.aside(|core| core.property(site, |met| met.count(hit)));
+    /// The code passed a place that states something; true if a signal waits for that.
+    pub(crate) fn property_met(&self, site: &Site, hit: bool) -> bool {
+        let passed = self.aside(|core| {
+            core.property(site, |met| met.count(hit));
+            core.awaits_place(site)
+        });
+        passed.unwrap_or(false)
     }
 
     /// What a place states does not hold: the run ends when the poll returns.
@@ -69,9 +73,11 @@ impl World {
         });
     }
 
-    /// Whether the code is to misbehave at a place; not once the run has failed or is over.
-    pub(crate) fn buggify(&self, site: &Site) -> bool {
-        self.aside(|core| core.buggify(site)).unwrap_or(false)
+    /// Whether the code is to misbehave at a place, not once the run has failed or is over, and
+    /// whether a signal waits for the place.
+    pub(crate) fn buggify(&self, site: &Site) -> (bool, bool) {
+        let passed = self.aside(|core| (core.buggify(site), core.awaits_place(site)));
+        passed.unwrap_or_default()
     }
 
     /// Opens the core for what a foreign thread may ask in vain.

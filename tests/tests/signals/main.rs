@@ -2,3 +2,4 @@
 
 mod children;
 mod told;
+mod worlds;
