@@ -177,7 +177,7 @@ impl Kernel for Turns {
         assert!(still());
         let mut state = self.state();
         state.note(&match deadline {
-            Some((clock, at)) => format!("waits until {:?} by {clock:?}", at - START),
+            Some((clock, at)) => format!("waits until {:?} by {clock:?}", at.saturating_sub(START)),
             None => "waits".into(),
         });
         if std::mem::take(&mut state.interrupt) {
