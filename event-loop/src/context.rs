@@ -226,6 +226,10 @@ pub fn run_task(runnable: Runnable) -> Polled {
         if let Some(runnable) = context.woken.take() {
             Polled::Woken(runnable)
         } else if context.finished.replace(false) {
+            let ev = context.current.borrow();
+            if let Some(ev) = ev.as_ref() {
+                ev.shared.shutdown.note_end(meta.id);
+            }
             Polled::Finished(meta.id)
         } else {
             Polled::Pending
@@ -328,7 +332,9 @@ impl Drop for OutsideTasks {
 pub fn drop_task(runnable: Runnable) {
     with_context(|context| {
         let _leave = context.map(|context| LeaveTask::enter(context, *runnable.meta()));
+        let (ev, id) = (runnable.0.metadata().ev.clone(), runnable.meta().id);
         drop(runnable);
+        ev.shutdown().note_end(id);
     });
 }
 

@@ -15,6 +15,7 @@ use crate::exception::{Handler, HandlerSlot, told};
 use crate::lifecycle::Life;
 use crate::production::TokioLoop;
 use crate::signal::Handlers;
+use crate::shutdown::Progress;
 use crate::slow::Watch;
 use crate::task::Home;
 use crate::time::Instant;
@@ -58,6 +59,7 @@ pub(crate) struct Shared {
     /// The blocking jobs, once there is one.
     pub(crate) pool: OnceLock<Arc<Pool>>,
     pub(crate) signal_handlers: Mutex<Handlers>,
+    pub(crate) shutdown: Progress,
     /// `None` once the loop is closed.
     exception_handler: Mutex<Option<HandlerSlot>>,
 }
@@ -84,6 +86,7 @@ impl EventLoop {
                 surroundings,
                 callbacks: Mutex::default(),
                 watch: Watch::new(settings.slow_after()),
+                shutdown: Progress::default(),
                 life: Mutex::new(Life::new(settings)),
                 home: Home::default(),
                 closed: AtomicBool::new(false),
@@ -242,8 +245,14 @@ impl EventLoop {
         self.report_to(self.handler_slot(), context);
     }
 
-    /// Tells whoever is in `slot`.
+    /// Tells whoever is in `slot`, and the shutdown if there is one.
     pub(crate) fn report_to(&self, slot: Option<HandlerSlot>, context: &ErrorContext) {
+        self.shared.shutdown.note_error(context);
+        self.tell(slot, context);
+    }
+
+    /// Tells whoever is in `slot`.
+    pub(crate) fn tell(&self, slot: Option<HandlerSlot>, context: &ErrorContext) {
         let Some(handler) = slot.and_then(|slot| slot.get()) else {
             return self.default_exception_handler(context);
         };

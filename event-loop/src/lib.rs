@@ -40,6 +40,7 @@ pub mod properties;
 mod runner;
 mod select;
 pub mod signal;
+pub mod shutdown;
 mod slow;
 pub mod sync;
 pub mod task;
@@ -59,6 +60,7 @@ pub use handle::EventLoop;
 pub use inspect::{Dump, TaskInfo};
 pub use runner::Runner;
 pub use signal::{Signal, SignalError, SignalStream};
+pub use shutdown::{ShutdownPolicy, ShutdownReport, ShuttingDown};
 pub use slow::{SlowCallback, block_for};
 pub use task::{
     AbortHandle, GroupEnded, TaskError, TaskGroup, TaskGroupError, TaskHandle, TaskId, cancelled,

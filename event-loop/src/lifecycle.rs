@@ -202,6 +202,7 @@ impl EventLoop {
                 call.drop_callback(self);
             }
         }
+        self.shared.shutdown.close();
         let at_home = self.shared.home.may_close();
         match &self.shared.inner {
             Inner::Tokio(tokio) => {
@@ -231,6 +232,13 @@ impl EventLoop {
     #[must_use]
     pub fn is_running(&self) -> bool {
         self.life().running.is_some()
+    }
+
+    /// Whether no task can be started any more: the loop is closed, or about to be after its
+    /// shutdown.
+    #[inline]
+    pub(crate) fn takes_no_tasks(&self) -> bool {
+        self.closed_flag() || self.shared.shutdown.is_over()
     }
 
     /// Whether the loop was closed.
@@ -384,7 +392,7 @@ impl Drop for Run<'_> {
         self.ev.shared.home.end_run();
         // Last: whoever sees that the loop does not run may run or close it.
         self.ev.life().running = None;
-        if !self.ev.has_owner() {
+        if !self.ev.has_owner() || self.ev.shared.shutdown.is_over() {
             self.ev.close_unless_running();
         }
     }

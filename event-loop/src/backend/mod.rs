@@ -28,6 +28,7 @@ pub use crate::context::{
 pub use crate::coop::{Budget, outside_tokio_s_budget, with_budget};
 use crate::handle::{Inner, Shared};
 pub use crate::properties::{Site, expect_worlds};
+use crate::shutdown::Progress;
 pub use crate::sync::record::Record;
 pub use crate::task::CancelPlace;
 use crate::time::{Instant, refuse_sleep};
@@ -219,6 +220,10 @@ impl BackendLoop {
 
     pub(crate) fn unowned(&self) -> EventLoop {
         EventLoop::unowned_of(self.0.clone())
+    }
+
+    pub(crate) fn shutdown(&self) -> &Progress {
+        &self.0.shutdown
     }
 
     /// A timer of this loop is of use only where its clock goes.

@@ -1,6 +1,7 @@
 //! Sockets of the current loop, in tokio's shapes.
 
 mod address;
+mod listening;
 #[macro_use]
 mod methods;
 mod readiness;

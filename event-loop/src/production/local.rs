@@ -46,10 +46,12 @@ impl TokioLoop {
     {
         let make = |id| TokioTask::new(ev.unowned(), id, None, site);
         let task = self.registry.add(self.next_serial(), make);
+        ev.shared.shutdown.note_start(task.id(), None, site);
         let local = Arc::new(LocalTask {
             task: task.clone(),
             aborted: AtomicBool::new(false),
         });
+        let here = local.clone();
         let future = Listed {
             future: InTask::new(task, future),
             entry: Entry(local.clone()),
@@ -57,11 +59,11 @@ impl TokioLoop {
         let (runnable, task) = Builder::new()
             .metadata(local.clone())
             .spawn_local(move |_| future, schedule);
-        self.locals().enlist(local.serial(), runnable.waker());
+        self.locals().enlist(local, runnable.waker());
         runnable.schedule();
         LocalTaskHandle {
             task: task.fallible(),
-            local,
+            local: here,
         }
     }
 }
@@ -85,12 +87,7 @@ impl LocalTask {
     }
 
     pub(crate) fn abort(&self) {
-        self.aborted.store(true, Ordering::Release);
-        // Known as long as the task has not ended.
-        let waker = self.with_locals(|locals| locals.state().live.get(&self.serial()).cloned());
-        if let Some(waker) = waker {
-            waker.wake();
-        }
+        self.with_locals(|locals| locals.abort(self.serial()));
     }
 
     pub(crate) fn is_finished(&self) -> bool {
@@ -121,7 +118,7 @@ pub(crate) struct Locals {
 struct State {
     ready: VecDeque<Runnable>,
     /// Those that have not ended, by their serials, and what brings each of them back.
-    live: BTreeMap<u64, Waker>,
+    live: BTreeMap<u64, (Arc<LocalTask>, Waker)>,
     /// Of the run under way.
     driver: Option<Waker>,
     /// Nobody can ever poll or drop them.
@@ -182,7 +179,7 @@ impl Locals {
             let first = {
                 let state = self.state();
                 let first = state.live.first_key_value();
-                first.map(|(serial, waker)| (*serial, waker.clone()))
+                first.map(|(serial, (_, waker))| (*serial, waker.clone()))
             };
             let Some((serial, waker)) = first else {
                 break;
@@ -219,8 +216,19 @@ impl Locals {
         live.into_values().for_each(mem::forget);
     }
 
-    fn enlist(&self, serial: u64, waker: Waker) {
-        self.state().live.insert(serial, waker);
+    fn enlist(&self, task: Arc<LocalTask>, waker: Waker) {
+        self.state().live.insert(task.serial(), (task, waker));
+    }
+
+    /// At its next turn the task is dropped, if it has not ended.
+    pub(super) fn abort(&self, serial: u64) {
+        let waker = self.state().live.get(&serial).map(|(task, waker)| {
+            task.aborted.store(true, Ordering::Release);
+            waker.clone()
+        });
+        if let Some(waker) = waker {
+            waker.wake();
+        }
     }
 
     fn push(&self, runnable: Runnable) {

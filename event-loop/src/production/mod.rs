@@ -17,7 +17,7 @@ use crate::context;
 use crate::handle::Inner;
 use crate::task::Output;
 use crate::time::Instant;
-use crate::{Closed, Description, EventLoop, LoopConfig, LoopError, TaskInfo};
+use crate::{Closed, Description, EventLoop, LoopConfig, LoopError, TaskId, TaskInfo};
 use local::Locals;
 use registry::Registry;
 use task::{TokioTask, TokioTaskHandle};
@@ -166,16 +166,22 @@ impl TokioLoop {
         F: Future<Output = Output<T>> + Send + 'static,
         T: Send + 'static,
     {
-        if ev.closed_flag() {
+        if ev.takes_no_tasks() {
             return Err(Closed);
         }
         let make = |id| TokioTask::new(ev.unowned(), id, name, site);
         let task = self.registry.add(self.next_serial(), make);
+        ev.shared.shutdown.note_start(task.id(), name, site);
         Ok(TokioTaskHandle::spawn(&self.handle, task, future))
     }
 
     pub(crate) fn tasks(&self) -> Vec<TaskInfo> {
         self.registry.tasks()
+    }
+
+    /// The record of a live task.
+    pub(crate) fn task(&self, id: TaskId) -> Option<Arc<TokioTask>> {
+        self.registry.get(id)
     }
 
     /// The task is over.

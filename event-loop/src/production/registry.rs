@@ -40,6 +40,14 @@ impl Registry {
             .clone()
     }
 
+    /// The record of a live task.
+    pub(super) fn get(&self, id: TaskId) -> Option<Arc<TokioTask>> {
+        let shard = self.shard(id.serial());
+        let task = shard.get(id.slot() as usize)?;
+        // Its place may be another's by now.
+        (task.id() == id).then(|| task.clone())
+    }
+
     /// The task is over.
     pub(crate) fn remove(&self, id: TaskId) {
         let left = self.shard(id.serial()).try_remove(id.slot() as usize);

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use pin_project_lite::pin_project;
-use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::runtime::Handle;
 use tokio::task::{self, JoinHandle};
 
 use crate::context::swap_tokio_task;
@@ -24,7 +24,7 @@ pub(crate) struct TokioTask {
     name: Option<Box<str>>,
     site: &'static Location<'static>,
     cancellation: Cancellation,
-    /// On a current-thread loop, which drops its tasks in their order when it closes.
+    /// Absent for local tasks, which their own executor aborts.
     abort: OnceLock<task::AbortHandle>,
 }
 
@@ -82,10 +82,12 @@ impl TokioTask {
             .for_each(Waker::wake);
     }
 
-    /// At its next turn, tokio drops it.
-    pub(super) fn abort(&self) {
-        if let Some(abort) = self.abort.get() {
-            abort.abort();
+    /// At its next turn it is dropped.
+    pub(crate) fn abort(&self) {
+        match (self.abort.get(), &self.ev.shared.inner) {
+            (Some(abort), _) => abort.abort(),
+            (None, Inner::Tokio(tokio)) => tokio.locals().abort(self.id.serial()),
+            (None, Inner::Other(_)) => {}
         }
     }
 
@@ -94,6 +96,7 @@ impl TokioTask {
         if let Inner::Tokio(tokio) = &self.ev.shared.inner {
             tokio.forget(self);
         }
+        self.ev.shared.shutdown.note_end(self.id);
     }
 
     pub(crate) fn describe(&self, context: &mut ErrorContext) {
@@ -116,9 +119,7 @@ impl<T> TokioTaskHandle<T> {
         T: Send + 'static,
     {
         let join = handle.spawn(InTask::new(task.clone(), future));
-        if let RuntimeFlavor::CurrentThread = handle.runtime_flavor() {
-            task.abort.get_or_init(|| join.abort_handle());
-        }
+        task.abort.get_or_init(|| join.abort_handle());
         Self { join, task }
     }
 

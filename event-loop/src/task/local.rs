@@ -118,7 +118,7 @@ where
     F::Output: 'static,
 {
     // A world takes note here of a thread that is none of its own.
-    if ev.is_closed() {
+    if ev.is_closed() || ev.takes_no_tasks() {
         return Err(LoopError::Closed);
     }
     let lodger = Lodger::enter(ev)?;

@@ -227,11 +227,13 @@ pub(super) fn admit(
     site: &'static Location<'static>,
 ) -> Result<Head, Closed> {
     // A loop that is closing drops its callbacks before its backend closes.
-    if ev.closed_flag() {
+    if ev.takes_no_tasks() {
         return Err(Closed);
     }
+    let meta = backend.admit(name, site)?;
+    ev.shared.shutdown.note_start(meta.id, name, site);
     Ok(Head {
-        meta: backend.admit(name, site)?,
+        meta,
         ev: BackendLoop::of_other(ev),
     })
 }

@@ -17,6 +17,7 @@ mod log;
 mod matrix;
 mod refusals;
 mod settings;
+mod shutdown;
 mod sleeps;
 mod tasks;
 mod tcp;
@@ -38,6 +39,9 @@ fn tests() -> impl Iterator<Item = &'static Test> {
         lifecycle::CLAUSES,
         refusals::CLAUSES,
         settings::CLAUSES,
+        shutdown::accepting::CLAUSES,
+        shutdown::stages::CLAUSES,
+        shutdown::told::CLAUSES,
         sleeps::CLAUSES,
         tasks::CLAUSES,
         tcp::CLAUSES,

@@ -25,10 +25,6 @@ const NOT_BUILT_YET: &[(&str, &str)] = &[
     ("S5", "signals"),
     ("S6", "signals"),
     ("S7", "signals"),
-    ("D1", "the shutdown"),
-    ("D2", "the shutdown"),
-    ("D3", "the shutdown"),
-    ("D4", "the shutdown"),
     ("D5", "the shutdown"),
 ];
 

@@ -1,42 +1,33 @@
 //! TCP listeners.
 
 use std::fmt;
-use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use socket2::SockRef;
 
 use super::options::Options;
-use crate::coop;
 use crate::handle::Inner;
 use crate::net::address::no_address;
+use crate::net::listening::{Accepts, Listening};
 use crate::net::readiness::Remembered;
 use crate::net::world::WorldSocket;
 use crate::net::{
     Repr, TcpSocket, TcpStream, ToSocketAddrs, in_our_words, not_in_a_world, open_loop,
 };
-use crate::waiters::{Place, Waiters};
+use crate::{EventLoop, coop};
 
 /// What the operating system would use for an application that does not say, as tokio does.
 const BACKLOG: u32 = 1024;
 
-/// A socket that accepts connections; closed when dropped.
+/// A socket that accepts connections; closed when dropped, and when its loop is
+/// [shut down](crate::EventLoop::shutdown).
 pub struct TcpListener {
-    repr: Repr<tokio::net::TcpListener, WorldListener>,
+    listening: Listening<Socket>,
 }
 
-/// A listener of a world, whose socket has one waker for all who accept from it.
-struct WorldListener {
-    socket: WorldSocket,
-    acceptors: Arc<Waiters>,
-    /// Wakes the acceptors.
-    waker: Waker,
-    /// The place of `poll_accept`, whose last caller alone is woken.
-    last: Place,
-}
+type Socket = Repr<tokio::net::TcpListener, WorldSocket>;
 
 impl TcpListener {
     /// Binds and listens, with `SO_REUSEADDR` as tokio sets it. Port 0 picks a free one.
@@ -73,20 +64,24 @@ impl TcpListener {
     /// # Panics
     /// If this thread has no current loop.
     pub fn from_std(listener: std::net::TcpListener) -> io::Result<Self> {
-        match &open_loop()?.shared.inner {
-            Inner::Tokio(tokio) => tokio
-                .within(|| tokio::net::TcpListener::from_std(listener))
-                .map(Self::on_tokio),
+        let ev = open_loop()?;
+        match &ev.shared.inner {
+            Inner::Tokio(tokio) => {
+                let listener = tokio.within(|| tokio::net::TcpListener::from_std(listener))?;
+                Self::new(&ev, Repr::Tokio(listener))
+            }
             Inner::Other(_) => Err(not_in_a_world("a listener of the standard library's")),
         }
     }
 
-    /// The standard library's listener of it, which stays non-blocking.
+    /// The standard library's listener of it, which stays non-blocking. The loop has nothing to do
+    /// with it any more: its shutdown does not close it.
     ///
     /// # Errors
-    /// Those of the operating system, and `Unsupported` in a world, which has none.
+    /// Those of the operating system, `Unsupported` in a world, which has none, and
+    /// [`ShuttingDown`](crate::ShuttingDown) if the loop has closed it.
     pub fn into_std(self) -> io::Result<std::net::TcpListener> {
-        match self.repr {
+        match self.listening.into_socket()? {
             Repr::Tokio(listener) => listener.into_std(),
             Repr::World(_) => Err(not_in_a_world("the standard library's listener")),
         }
@@ -96,34 +91,19 @@ impl TcpListener {
     /// same listener; cancellation loses none.
     ///
     /// # Errors
-    /// Those of `accept(2)`.
+    /// Those of `accept(2)`, and [`ShuttingDown`](crate::ShuttingDown) once the loop is being shut
+    /// down, also if it was waited for by then.
     pub async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
-        match &self.repr {
-            Repr::Tokio(listener) => listener
-                .accept()
-                .await
-                .map(|(stream, peer)| (TcpStream::on_tokio(stream), peer))
-                .map_err(in_our_words),
-            Repr::World(listener) => {
-                let place = Place::new(&listener.acceptors);
-                poll_fn(|cx| listener.poll_accept(&place, cx)).await
-            }
-        }
+        self.listening.accept().await
     }
 
     /// [`accept`](Self::accept) for hand-written futures. Of several that poll, only the last is
     /// woken.
     ///
     /// # Errors
-    /// Those of `accept(2)`.
+    /// As of `accept`.
     pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
-        match &self.repr {
-            Repr::Tokio(listener) => listener
-                .poll_accept(cx)
-                .map_ok(|(stream, peer)| (TcpStream::on_tokio(stream), peer))
-                .map_err(in_our_words),
-            Repr::World(listener) => listener.poll_accept(&listener.last, cx),
-        }
+        self.listening.poll_accept(cx)
     }
 
     /// The address it is bound to.
@@ -131,10 +111,10 @@ impl TcpListener {
     /// # Errors
     /// Those of `getsockname(2)`.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        match &self.repr {
+        self.listening.ask(|socket| match socket {
             Repr::Tokio(listener) => listener.local_addr(),
-            Repr::World(WorldListener { socket, .. }) => socket.local_addr(),
-        }
+            Repr::World(socket) => socket.local_addr(),
+        })
     }
 
     /// How many routers a segment of its connections may pass (`IP_TTL`).
@@ -142,7 +122,7 @@ impl TcpListener {
     /// # Errors
     /// Those of `getsockopt(2)`.
     pub fn ttl(&self) -> io::Result<u32> {
-        self.options().ttl()
+        self.with_options(|options| options.ttl())
     }
 
     /// Sets how many routers a segment of its connections may pass; a world has none.
@@ -150,59 +130,42 @@ impl TcpListener {
     /// # Errors
     /// Those of `setsockopt(2)`: `InvalidInput` outside of 1 to 255.
     pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
-        self.options().set_ttl(ttl)
+        self.with_options(|options| options.set_ttl(ttl))
     }
 
-    pub(super) fn on_tokio(listener: tokio::net::TcpListener) -> Self {
-        Self {
-            repr: Repr::Tokio(listener),
-        }
+    /// A listener of this loop.
+    pub(super) fn new(ev: &EventLoop, socket: Socket) -> io::Result<Self> {
+        let listening = Listening::new(ev, socket)?;
+        Ok(Self { listening })
     }
 
-    pub(super) fn in_world(socket: WorldSocket) -> Self {
-        Self {
-            repr: Repr::World(WorldListener::new(socket)),
-        }
-    }
-
-    fn options(&self) -> Options<'_> {
-        match &self.repr {
-            Repr::Tokio(listener) => Repr::Tokio(SockRef::from(listener)),
-            Repr::World(listener) => Repr::World(&listener.socket),
-        }
+    fn with_options<T>(&self, call: impl FnOnce(Options<'_>) -> io::Result<T>) -> io::Result<T> {
+        self.listening.ask(|socket| {
+            call(match socket {
+                Repr::Tokio(listener) => Repr::Tokio(SockRef::from(listener)),
+                Repr::World(socket) => Repr::World(socket),
+            })
+        })
     }
 }
 
-impl WorldListener {
-    fn new(socket: WorldSocket) -> Self {
-        let acceptors = Arc::<Waiters>::default();
-        Self {
-            socket,
-            waker: acceptors.clone().into(),
-            last: Place::new(&acceptors),
-            acceptors,
-        }
-    }
+impl Accepts for Socket {
+    type Accepted = (TcpStream, SocketAddr);
 
-    /// Everybody is woken by a connection and asks again, so that one who is gone by then takes
-    /// it from nobody.
-    fn poll_accept(
-        &self,
-        place: &Place,
-        cx: &mut Context<'_>,
-    ) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
-        let WorldSocket { backend, key, .. } = &self.socket;
-        let polled = coop::poll_leaf(cx, |cx| {
-            let polled = backend.poll_accept(*key, &self.waker);
-            if polled.is_pending() {
-                place.wait(cx.waker());
+    fn poll_accept(&self, cx: &mut Context<'_>, waker: &Waker) -> Poll<io::Result<Self::Accepted>> {
+        match self {
+            Repr::Tokio(listener) => listener
+                .poll_accept(&mut Context::from_waker(waker))
+                .map_ok(|(stream, peer)| (TcpStream::on_tokio(stream), peer))
+                .map_err(in_our_words),
+            Repr::World(WorldSocket { backend, key, .. }) => {
+                let polled = coop::poll_leaf(cx, |_| backend.poll_accept(*key, waker));
+                polled.map_ok(|(key, peer)| {
+                    let socket = WorldSocket::new(backend.clone(), key, Remembered::accepted());
+                    (TcpStream::in_world(socket), peer)
+                })
             }
-            polled
-        });
-        polled.map_ok(|(key, peer)| {
-            let socket = WorldSocket::new(backend.clone(), key, Remembered::accepted());
-            (TcpStream::in_world(socket), peer)
-        })
+        }
     }
 }
 

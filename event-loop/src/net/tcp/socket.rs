@@ -12,7 +12,7 @@ use std::time::Duration;
 use socket2::SockRef;
 
 use super::options::Options;
-use crate::backend::{Backend, TcpOption};
+use crate::backend::{Backend, BackendLoop, TcpOption};
 use crate::coop;
 use crate::handle::Inner;
 use crate::net::readiness::Remembered;
@@ -52,6 +52,7 @@ struct Production {
 }
 
 struct World {
+    ev: BackendLoop,
     socket: WorldSocket,
     v6: bool,
 }
@@ -140,12 +141,12 @@ impl TcpSocket {
     /// [`accept`](TcpListener::accept).
     ///
     /// # Errors
-    /// Those of `listen(2)`.
+    /// Those of `listen(2)`, and [`ShuttingDown`](crate::ShuttingDown).
     pub fn listen(self, backlog: u32) -> io::Result<TcpListener> {
         match self.repr {
             Repr::Tokio(Production { ev, socket }) => {
-                let listening = on_its_loop(&ev, || socket.listen(backlog));
-                listening.flatten().map(TcpListener::on_tokio)
+                let listening = on_its_loop(&ev, || socket.listen(backlog)).flatten()?;
+                TcpListener::new(&ev, Repr::Tokio(listening))
             }
             Repr::World(world) => {
                 let WorldSocket { backend, key, .. } = &world.socket;
@@ -153,7 +154,7 @@ impl TcpSocket {
                     backend.tcp_bind(*key, SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)))?;
                 }
                 backend.tcp_listen(*key, backlog)?;
-                Ok(TcpListener::in_world(world.socket))
+                TcpListener::new(&world.ev.unowned(), Repr::World(world.socket))
             }
         }
     }
@@ -389,7 +390,7 @@ impl TcpSocket {
                 };
                 Ok(Self::in_production(ev, socket))
             }
-            Inner::Other(backend) => Self::in_world(backend, v6),
+            Inner::Other(backend) => Self::in_world(BackendLoop::of_other(ev), backend, v6),
         }
     }
 
@@ -399,11 +400,11 @@ impl TcpSocket {
         Self { repr }
     }
 
-    fn in_world(backend: &Arc<dyn Backend>, v6: bool) -> io::Result<Self> {
+    fn in_world(ev: BackendLoop, backend: &Arc<dyn Backend>, v6: bool) -> io::Result<Self> {
         let key = backend.tcp_socket()?;
         // What is remembered begins when it is connected, and no call looks before.
         let socket = WorldSocket::new(backend.clone(), key, Remembered::connected());
-        let repr = Repr::World(World { socket, v6 });
+        let repr = Repr::World(World { ev, socket, v6 });
         Ok(Self { repr })
     }
 

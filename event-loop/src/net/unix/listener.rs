@@ -1,40 +1,31 @@
 //! Unix listeners.
 
 use std::fmt;
-use std::future::poll_fn;
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use super::names::address;
 use super::{SocketAddr, UnixStream};
 use crate::backend::UnixKind;
-use crate::coop;
 use crate::handle::Inner;
+use crate::net::listening::{Accepts, Listening};
 use crate::net::readiness::Remembered;
 use crate::net::world::WorldSocket;
 use crate::net::{Repr, in_our_words, not_in_a_world, open_loop};
-use crate::waiters::{Place, Waiters};
+use crate::{EventLoop, coop};
 
 /// What tokio asks for: as many as the system allows.
 const BACKLOG: u32 = u32::MAX;
 
-/// A Unix socket that accepts connections; closed when dropped. The path it is bound to stays
-/// until it is [unlinked](super::unlink).
+/// A Unix socket that accepts connections; closed when dropped, and when its loop is
+/// [shut down](crate::EventLoop::shutdown). The path it is bound to stays until it is
+/// [unlinked](super::unlink).
 pub struct UnixListener {
-    repr: Repr<tokio::net::UnixListener, WorldListener>,
+    listening: Listening<Socket>,
 }
 
-/// A listener of a world, whose socket has one waker for all who accept from it.
-struct WorldListener {
-    socket: WorldSocket,
-    acceptors: Arc<Waiters>,
-    /// Wakes the acceptors.
-    waker: Waker,
-    /// The place of `poll_accept`, whose last caller alone is woken.
-    last: Place,
-}
+type Socket = Repr<tokio::net::UnixListener, WorldSocket>;
 
 impl UnixListener {
     /// Binds to a path and listens. On Linux a path that begins with a zero byte is an abstract
@@ -58,7 +49,8 @@ impl UnixListener {
     /// # Panics
     /// If this thread has no current loop.
     pub fn bind_addr(addr: &SocketAddr) -> io::Result<Self> {
-        let repr = match &open_loop()?.shared.inner {
+        let ev = open_loop()?;
+        let socket = match &ev.shared.inner {
             Inner::Tokio(tokio) => {
                 Repr::Tokio(tokio.within(|| tokio::net::UnixListener::bind_addr(addr))?)
             }
@@ -66,10 +58,10 @@ impl UnixListener {
                 let socket = WorldSocket::unix(backend, UnixKind::Stream, Remembered::bound())?;
                 backend.unix_bind(socket.key, addr)?;
                 backend.unix_listen(socket.key, BACKLOG)?;
-                Repr::World(WorldListener::new(socket))
+                Repr::World(socket)
             }
         };
-        Ok(Self { repr })
+        Self::new(&ev, socket)
     }
 
     /// A listener of the standard library's, which must be non-blocking, on the current loop.
@@ -80,22 +72,24 @@ impl UnixListener {
     /// # Panics
     /// If this thread has no current loop.
     pub fn from_std(listener: std::os::unix::net::UnixListener) -> io::Result<Self> {
-        match &open_loop()?.shared.inner {
+        let ev = open_loop()?;
+        match &ev.shared.inner {
             Inner::Tokio(tokio) => {
                 let listener = tokio.within(|| tokio::net::UnixListener::from_std(listener))?;
-                let repr = Repr::Tokio(listener);
-                Ok(Self { repr })
+                Self::new(&ev, Repr::Tokio(listener))
             }
             Inner::Other(_) => Err(not_in_a_world("a listener of the standard library's")),
         }
     }
 
-    /// The standard library's listener of it, which stays non-blocking.
+    /// The standard library's listener of it, which stays non-blocking. The loop has nothing to do
+    /// with it any more: its shutdown does not close it.
     ///
     /// # Errors
-    /// Those of the operating system, and `Unsupported` in a world, which has none.
+    /// Those of the operating system, `Unsupported` in a world, which has none, and
+    /// [`ShuttingDown`](crate::ShuttingDown) if the loop has closed it.
     pub fn into_std(self) -> io::Result<std::os::unix::net::UnixListener> {
-        match self.repr {
+        match self.listening.into_socket()? {
             Repr::Tokio(listener) => listener.into_std(),
             Repr::World(_) => Err(not_in_a_world("the standard library's listener")),
         }
@@ -105,33 +99,19 @@ impl UnixListener {
     /// of tasks may wait for one at the same listener; cancellation loses none.
     ///
     /// # Errors
-    /// Those of `accept(2)`.
+    /// Those of `accept(2)`, and [`ShuttingDown`](crate::ShuttingDown) once the loop is being shut
+    /// down, also if it was waited for by then.
     pub async fn accept(&self) -> io::Result<(UnixStream, SocketAddr)> {
-        match &self.repr {
-            Repr::Tokio(listener) => {
-                let (stream, peer) = listener.accept().await.map_err(in_our_words)?;
-                Ok((UnixStream::on_tokio(stream), peer))
-            }
-            Repr::World(listener) => {
-                let place = Place::new(&listener.acceptors);
-                poll_fn(|cx| listener.poll_accept(&place, cx)).await
-            }
-        }
+        self.listening.accept().await
     }
 
     /// [`accept`](Self::accept) for hand-written futures. Of several that poll, only the last is
     /// woken.
     ///
     /// # Errors
-    /// Those of `accept(2)`.
+    /// As of `accept`.
     pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(UnixStream, SocketAddr)>> {
-        match &self.repr {
-            Repr::Tokio(listener) => listener
-                .poll_accept(cx)
-                .map_ok(|(stream, peer)| (UnixStream::on_tokio(stream), peer))
-                .map_err(in_our_words),
-            Repr::World(listener) => listener.poll_accept(&listener.last, cx),
-        }
+        self.listening.poll_accept(cx)
     }
 
     /// What it is bound to.
@@ -139,10 +119,10 @@ impl UnixListener {
     /// # Errors
     /// Those of `getsockname(2)`.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        match &self.repr {
+        self.listening.ask(|socket| match socket {
             Repr::Tokio(listener) => listener.local_addr(),
-            Repr::World(listener) => listener.socket.unix_local_addr(),
-        }
+            Repr::World(socket) => socket.unix_local_addr(),
+        })
     }
 
     /// Takes the error that waits on the socket (`SO_ERROR`).
@@ -150,43 +130,36 @@ impl UnixListener {
     /// # Errors
     /// Those of `getsockopt(2)`.
     pub fn take_error(&self) -> io::Result<Option<io::Error>> {
-        match &self.repr {
+        self.listening.ask(|socket| match socket {
             Repr::Tokio(listener) => listener.take_error(),
-            Repr::World(listener) => listener.socket.take_error(),
-        }
+            Repr::World(socket) => socket.take_error(),
+        })
+    }
+
+    /// A listener of this loop.
+    fn new(ev: &EventLoop, socket: Socket) -> io::Result<Self> {
+        let listening = Listening::new(ev, socket)?;
+        Ok(Self { listening })
     }
 }
 
-impl WorldListener {
-    fn new(socket: WorldSocket) -> Self {
-        let acceptors = Arc::<Waiters>::default();
-        Self {
-            socket,
-            waker: acceptors.clone().into(),
-            last: Place::new(&acceptors),
-            acceptors,
-        }
-    }
+impl Accepts for Socket {
+    type Accepted = (UnixStream, SocketAddr);
 
-    /// Everybody is woken by a connection and asks again, so that one who is gone by then takes
-    /// it from nobody.
-    fn poll_accept(
-        &self,
-        place: &Place,
-        cx: &mut Context<'_>,
-    ) -> Poll<io::Result<(UnixStream, SocketAddr)>> {
-        let WorldSocket { backend, key, .. } = &self.socket;
-        let polled = coop::poll_leaf(cx, |cx| {
-            let polled = backend.unix_poll_accept(*key, &self.waker);
-            if polled.is_pending() {
-                place.wait(cx.waker());
+    fn poll_accept(&self, cx: &mut Context<'_>, waker: &Waker) -> Poll<io::Result<Self::Accepted>> {
+        match self {
+            Repr::Tokio(listener) => listener
+                .poll_accept(&mut Context::from_waker(waker))
+                .map_ok(|(stream, peer)| (UnixStream::on_tokio(stream), peer))
+                .map_err(in_our_words),
+            Repr::World(WorldSocket { backend, key, .. }) => {
+                let polled = coop::poll_leaf(cx, |_| backend.unix_poll_accept(*key, waker));
+                polled.map_ok(|(key, peer)| {
+                    let socket = WorldSocket::new(backend.clone(), key, Remembered::accepted());
+                    (UnixStream::in_world(socket), peer)
+                })
             }
-            polled
-        });
-        polled.map_ok(|(key, peer)| {
-            let socket = WorldSocket::new(backend.clone(), key, Remembered::accepted());
-            (UnixStream::in_world(socket), peer)
-        })
+        }
     }
 }
 
