@@ -39,8 +39,8 @@ pub mod production;
 pub mod properties;
 mod runner;
 mod select;
-pub mod signal;
 pub mod shutdown;
+pub mod signal;
 mod slow;
 pub mod sync;
 pub mod task;
@@ -59,8 +59,8 @@ pub use exception::{CallbackInfo, ErrorContext};
 pub use handle::EventLoop;
 pub use inspect::{Dump, TaskInfo};
 pub use runner::Runner;
-pub use signal::{Signal, SignalError, SignalStream};
 pub use shutdown::{ShutdownPolicy, ShutdownReport, ShuttingDown};
+pub use signal::{Signal, SignalError, SignalStream};
 pub use slow::{SlowCallback, block_for};
 pub use task::{
     AbortHandle, GroupEnded, TaskError, TaskGroup, TaskGroupError, TaskHandle, TaskId, cancelled,
