@@ -28,7 +28,7 @@ pub use self::sim::Sim;
 pub use ::event_loop::Signal;
 pub use config::Config;
 pub use from_world::FromWorld;
-pub use host::Host;
+pub use host::{Ended, Exit, ExitStatus, Host, HostError, Termination};
 pub use plan::{Raise, UnknownLabel, When};
 pub use profile::{Profile, UnknownProfile};
 pub use run::campaign::check;

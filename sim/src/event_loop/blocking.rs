@@ -3,7 +3,7 @@
 use std::panic::Location;
 
 use event_loop::BlockingError;
-use event_loop::backend::{Blocking, JobId, Worker};
+use event_loop::backend::{Backend, Blocking, JobId, Worker};
 
 use super::SimLoop;
 use crate::trace::Kind;
@@ -13,6 +13,7 @@ impl Blocking for SimLoop {
     fn run_worker(&self, worker: Worker) -> Result<(), BlockingError> {
         // A world has no threads of its own yet: the job is a task that blocks.
         let ev = self.world.event_loop(self.host);
+        let ev = ev.filter(|_| !self.is_closed());
         let ev = ev.ok_or(BlockingError::Closed)?;
         let task = ev.try_spawn(async move { worker.run() });
         task.map_err(|_| BlockingError::Closed)?.detach();
@@ -26,19 +27,18 @@ impl Blocking for SimLoop {
     fn between_jobs(&self) {}
 
     fn job_asked(&self, job: JobId, site: &'static Location<'static>, in_line: usize) {
-        self.world.enter(|core| {
+        self.open(|core| {
             core.note_job(Kind::JobAsked, self.host, job);
             core.check_line(self.host, job, site, in_line);
         });
     }
 
     fn job_began(&self, job: JobId) {
-        self.world
-            .enter(|core| core.note_job(Kind::JobBegan, self.host, job));
+        self.open(|core| core.note_job(Kind::JobBegan, self.host, job));
     }
 
     fn job_ended(&self, job: JobId) {
-        self.world.enter(|core| {
+        self.open(|core| {
             core.note_job(Kind::JobEnded, self.host, job);
             core.progress();
         });

@@ -63,15 +63,26 @@ pub fn factory(seed: u64, profile: Profile) -> Result<EventLoop, LoopError> {
     Ok(ev)
 }
 
-/// One host's loop.
+/// The loop of one life of a host.
 pub(crate) struct SimLoop {
     world: Arc<World>,
     host: u32,
+    /// Which of the host's loops it is. Once another is in force, this one is closed for good.
+    epoch: u32,
 }
 
 impl SimLoop {
-    pub(crate) fn new(world: Arc<World>, host: u32) -> Self {
-        Self { world, host }
+    pub(crate) fn new(world: Arc<World>, host: u32, epoch: u32) -> Self {
+        Self { world, host, epoch }
+    }
+
+    /// Opens the core for a call that is refused once the world is closed or the process over.
+    #[inline]
+    fn open<R>(&self, f: impl FnOnce(&mut Core) -> R) -> Option<R> {
+        let opened = self
+            .world
+            .enter(|core| core.is_open(self.host, self.epoch).then(|| f(core)));
+        opened.flatten()
     }
 }
 
@@ -125,6 +136,9 @@ impl Backend for SimLoop {
         let Some(ev) = self.world.event_loop(self.host) else {
             return;
         };
+        if self.is_closed() {
+            return;
+        }
         // `stop` ends a batch; the callbacks of a loop that a world runs go on.
         let task = ev.spawn_named("callbacks", async move {
             loop {
@@ -152,7 +166,8 @@ impl Backend for SimLoop {
     }
 
     fn is_closed(&self) -> bool {
-        self.world.is_over() || self.world.enter(|core| core.closed).unwrap_or(false)
+        let is_open = || self.world.enter(|core| core.is_open(self.host, self.epoch));
+        self.world.is_over() || !is_open().unwrap_or(true)
     }
 
     fn admit(
@@ -160,9 +175,7 @@ impl Backend for SimLoop {
         name: Option<&str>,
         site: &'static Location<'static>,
     ) -> Result<TaskMeta, Closed> {
-        self.world
-            .enter(|core| (!core.closed).then(|| core.admit(self.host, name, site)))
-            .flatten()
+        self.open(|core| core.admit(self.host, name, site))
             .ok_or(Closed)
     }
 
@@ -175,7 +188,7 @@ impl Backend for SimLoop {
     }
 
     fn abort(&self, task: TaskId) {
-        let waker = self.world.enter(|core| core.tasks.abort(task)).flatten();
+        let waker = self.open(|core| core.tasks.abort(task)).flatten();
         if let Some(waker) = waker {
             waker.wake();
         }
@@ -189,7 +202,7 @@ impl Backend for SimLoop {
     }
 
     fn request_cancel(&self, task: TaskId) {
-        let cancellation = self.world.enter(|core| {
+        let cancellation = self.open(|core| {
             core.trace
                 .event(core.now, Kind::RequestCancel, task.serial(), 0);
             core.tasks.cancellation(task)
@@ -200,10 +213,7 @@ impl Backend for SimLoop {
     }
 
     fn poll_cancelled(&self, task: TaskId, place: &mut CancelPlace, waker: &Waker) -> bool {
-        let cancellation = self
-            .world
-            .enter(|core| core.tasks.cancellation(task))
-            .flatten();
+        let cancellation = self.open(|core| core.tasks.cancellation(task)).flatten();
         let ready = cancellation.is_some_and(|asked| asked.poll(place, waker).is_ready());
         if !ready {
             self.note(|| Wait::Cancelled);
@@ -212,8 +222,7 @@ impl Backend for SimLoop {
     }
 
     fn tasks(&self) -> Vec<TaskInfo> {
-        self.world
-            .enter(|core| core.tasks_of(self.host))
+        self.open(|core| core.tasks_of(self.host))
             .unwrap_or_default()
     }
 
@@ -240,8 +249,7 @@ impl Backend for SimLoop {
     }
 
     fn watch_polls(&self, threshold: Option<Duration>) {
-        self.world
-            .enter(|core| core.watch_polls(self.host, threshold));
+        self.open(|core| core.watch_polls(self.host, threshold));
     }
 
     fn note_slow(&self, slow: &SlowCallback) {
@@ -276,7 +284,7 @@ impl Backend for SimLoop {
         }
         let waker = waker.clone();
         let armed = self.world.enter(|core| {
-            if core.closed {
+            if !core.is_open(self.host, self.epoch) {
                 return Err(waker);
             }
             let deadline = virtual_time::Instant::from_nanos(deadline.as_nanos());
@@ -296,7 +304,7 @@ impl Backend for SimLoop {
             return true;
         };
         let state = self.world.enter(|core| {
-            if core.closed {
+            if !core.is_open(self.host, self.epoch) {
                 return TimerState::Pending;
             }
             match core.timer_waker(self.host, key) {
@@ -330,9 +338,8 @@ impl Backend for SimLoop {
 
     fn timer_fired(&self, timer: TimerId) -> bool {
         TimerKey::from_bits(timer.0).is_none_or(|key| {
-            let fired =
-                |core: &mut Core| !core.closed && core.timer_waker(self.host, key).is_none();
-            self.world.enter(fired).unwrap_or(false)
+            self.open(|core| core.timer_waker(self.host, key).is_none())
+                .unwrap_or(false)
         })
     }
 
@@ -340,38 +347,35 @@ impl Backend for SimLoop {
         let Some(key) = TimerKey::from_bits(timer.0) else {
             return;
         };
-        let alarm = self.world.enter(|core| core.cancel_timer(self.host, key));
+        let alarm = self.world.enter(|core| {
+            // Where loops run in iterations a process that is over has left no timer, and its keys
+            // are those of others.
+            let is_own = core.iterations.is_none() || core.has_loop(self.host, self.epoch);
+            is_own.then(|| core.cancel_timer(self.host, key))
+        });
         drop(alarm);
     }
 
     fn choose(&self, label: &'static str, n: u64) -> u64 {
-        let chosen = self.world.enter(|core| match core.closed {
-            true => 0,
-            false => core.choose(Domain::Schedule, label, n),
-        });
-        chosen.unwrap_or(0)
+        self.open(|core| core.choose(Domain::Schedule, label, n))
+            .unwrap_or(0)
     }
 }
 
 impl Callbacks for SimLoop {
     fn schedule(&self, call: ScheduledCall) -> Result<Option<TimerId>, Closed> {
         let mut call = Some(call);
-        let scheduled = self.world.enter(|core| {
-            let call = call.take_if(|_| !core.closed)?;
-            Some(core.schedule_call(self.host, call))
-        });
+        let scheduled = self.open(|core| Some(core.schedule_call(self.host, call.take()?)));
         let timer = scheduled.flatten().ok_or(Closed)?;
         Ok(timer.map(|key| TimerId(key.to_bits())))
     }
 
     fn stop(&self) {
-        self.world.enter(|core| core.stop_loop(self.host));
+        self.open(|core| core.stop_loop(self.host));
     }
 
     fn scheduled(&self) -> (usize, usize, Option<Instant>) {
-        let counted = self
-            .world
-            .enter(|core| Some(core.iterations.as_ref()?.scheduled(self.host)));
+        let counted = self.open(|core| Some(core.iterations.as_ref()?.scheduled(self.host)));
         let (ready, timed, next) = counted.flatten().unwrap_or_default();
         (
             ready,
@@ -381,10 +385,14 @@ impl Callbacks for SimLoop {
     }
 
     fn take_calls(&self) -> Vec<ScheduledCall> {
-        let calls = self
-            .world
-            .enter(|core| Some(core.iterations.as_mut()?.take_calls(self.host)));
-        calls.flatten().unwrap_or_default()
+        let calls = self.world.enter(|core| {
+            if !core.has_loop(self.host, self.epoch) {
+                return core.take_late_calls();
+            }
+            let iterations = core.iterations.as_mut();
+            iterations.map_or_else(Vec::new, |loops| loops.take_calls(self.host))
+        });
+        calls.unwrap_or_default()
     }
 }
 

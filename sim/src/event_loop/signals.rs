@@ -2,7 +2,7 @@
 
 use std::task::{Poll, Waker};
 
-use event_loop::backend::{Listener, SignalKey, Signals};
+use event_loop::backend::{Backend, Listener, SignalKey, Signals};
 use event_loop::{Signal, SignalError};
 
 use super::SimLoop;
@@ -11,19 +11,13 @@ use crate::world::waits::Wait;
 impl Signals for SimLoop {
     fn signal_listen(&self, signal: Signal, listener: Listener) -> Result<SignalKey, SignalError> {
         let mut listener = Some(listener);
-        let listens = self.world.enter(|core| {
-            let listener = listener.take_if(|_| !core.closed)?;
-            Some(core.listen(self.host, signal, listener))
-        });
+        let listens = self.open(|core| Some(core.listen(self.host, signal, listener.take()?)));
         listens.flatten().ok_or(SignalError::Closed)
     }
 
     fn signal_poll(&self, key: SignalKey, waker: &Waker) -> Poll<Option<()>> {
         let waker = waker.clone();
-        let asked = self.world.enter(|core| match core.closed {
-            true => (Poll::Ready(None), None),
-            false => core.poll_signal(key, waker),
-        });
+        let asked = self.open(|core| core.poll_signal(key, waker));
         let (polled, unused) = asked.unwrap_or((Poll::Ready(None), None));
         drop(unused);
         if polled.is_pending() && self.world.is_recording() {
@@ -41,13 +35,14 @@ impl Signals for SimLoop {
     }
 
     fn signal_listeners(&self, signal: Signal) -> usize {
-        let listeners = self
-            .world
-            .enter(|core| core.signal_listeners(self.host, signal));
-        listeners.unwrap_or(0)
+        self.open(|core| core.signal_listeners(self.host, signal))
+            .unwrap_or(0)
     }
 
     fn signal_raise(&self, signal: Signal) -> Result<(), SignalError> {
+        if self.is_closed() {
+            return Err(SignalError::Closed);
+        }
         self.world.deliver_signal(self.host, signal);
         Ok(())
     }

@@ -1,5 +1,9 @@
 //! A host, as a test sees it: its name, its addresses, and what runs on it.
 
+mod error;
+mod process;
+mod status;
+
 use std::fmt;
 use std::future::Future;
 use std::net::IpAddr;
@@ -8,6 +12,9 @@ use std::sync::Arc;
 use event_loop::backend::OutsideTasks;
 use event_loop::{EventLoop, TaskHandle};
 
+pub use self::error::HostError;
+pub use self::process::Ended;
+pub use self::status::{Exit, ExitStatus, Termination};
 use crate::world::World;
 use crate::world::hosts::Addresses;
 

@@ -27,6 +27,9 @@ struct Line<'a> {
     label: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     rule: Option<&'a str>,
+    /// How a process ended, or which of its lives begins.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    of_host: Option<String>,
     #[serde(flatten)]
     number: Option<std::collections::BTreeMap<&'static str, u64>>,
 }
@@ -45,14 +48,10 @@ impl<'a> JsonLines<'a> {
         for event in &self.log.events {
             let name = names.tasks.get(&event.task);
             let host = match event.kind {
-                Kind::Host | Kind::Turn | Kind::Call | Kind::Signal => {
-                    names.hosts.get(event.number as usize)
-                }
-                Kind::JobAsked | Kind::JobBegan | Kind::JobEnded => {
-                    names.hosts.get(job_of(event.number).0)
-                }
-                _ => name.and_then(|name| names.hosts.get(name.host as usize)),
+                kind if kind.host(event.number).is_some() => kind.host(event.number),
+                _ => name.map(|name| name.host as usize),
             };
+            let host = host.and_then(|host| names.hosts.get(host));
             let rule = match event.kind {
                 Kind::Fault | Kind::Lift | Kind::Link | Kind::Name | Kind::Reset => {
                     names.rules.get(event.number as usize)
@@ -66,6 +65,7 @@ impl<'a> JsonLines<'a> {
                 task: name.map(|name| &*name.text),
                 label: event.label,
                 rule: rule.map(String::as_str),
+                of_host: event.kind.of_host(event.number),
                 number: event.kind.unit().map(|unit| match unit {
                     "job" => [(unit, job_of(event.number).1)].into(),
                     _ => [(unit, event.number)].into(),

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use event_loop::Signal;
 use virtual_time::Instant;
 
+use crate::host::ExitStatus;
 use crate::world::entry::plain_name;
 
 pub use json::JsonLines;
@@ -63,6 +64,11 @@ pub(crate) enum Kind {
     JobBegan = 51,
     JobEnded = 52,
     Signal = 60,
+    Start = 61,
+    Exit = 62,
+    PowerOff = 63,
+    Pause = 64,
+    Resume = 65,
 }
 
 impl Kind {
@@ -110,6 +116,46 @@ impl Kind {
             Self::JobBegan => "job_began",
             Self::JobEnded => "job_ended",
             Self::Signal => "signal",
+            Self::Start => "start",
+            Self::Exit => "exit",
+            Self::PowerOff => "power_off",
+            Self::Pause => "pause",
+            Self::Resume => "resume",
+        }
+    }
+
+    /// Which host the event is about, where it is about one.
+    fn host(self, number: u64) -> Option<usize> {
+        match self {
+            Self::Host
+            | Self::Signal
+            | Self::Turn
+            | Self::Call
+            | Self::Start
+            | Self::Exit
+            | Self::PowerOff
+            | Self::Pause
+            | Self::Resume => Some(number as u32 as usize),
+            Self::JobAsked | Self::JobBegan | Self::JobEnded => Some(job_of(number).0),
+            _ => None,
+        }
+    }
+
+    /// Whether it happens on that host, and is not done to it.
+    const fn is_of_loop(self) -> bool {
+        matches!(
+            self,
+            Self::Turn | Self::Call | Self::JobAsked | Self::JobBegan | Self::JobEnded
+        )
+    }
+
+    /// What is to be said of the host.
+    fn of_host(self, number: u64) -> Option<String> {
+        let more = (number >> 32) as u32;
+        match self {
+            Self::Start => Some(format!("life {more}")),
+            Self::Exit => Some(ExitStatus::of_number(more).to_string()),
+            _ => None,
         }
     }
 

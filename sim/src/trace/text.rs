@@ -73,12 +73,8 @@ impl fmt::Display for Line<'_> {
                 .map_or("?", String::as_str);
             write!(f, " {host:<8} {:<16}", name.text)?;
         } else {
-            let of_host = match kind {
-                Kind::Turn | Kind::Call => Some(number as usize),
-                Kind::JobAsked | Kind::JobBegan | Kind::JobEnded => Some(job_of(number).0),
-                _ => None,
-            };
-            let host = of_host.and_then(|host| names.hosts.get(host));
+            let of_loop = kind.host(number).filter(|_| kind.is_of_loop());
+            let host = of_loop.and_then(|host| names.hosts.get(host));
             write!(f, " {:<8} {:<16}", host.map_or("-", String::as_str), "-")?;
         }
         write!(f, " {}", kind.name())?;
@@ -86,10 +82,6 @@ impl fmt::Display for Line<'_> {
             write!(f, " {label}")?;
         }
         match kind {
-            Kind::Host | Kind::Signal => {
-                let host = names.hosts.get(number as usize).map_or("?", String::as_str);
-                write!(f, " {host}")
-            }
             Kind::Fault | Kind::Lift | Kind::Link | Kind::Name | Kind::Reset => {
                 let rule = names.rules.get(number as usize).map_or("?", String::as_str);
                 write!(f, " {rule}")
@@ -102,6 +94,14 @@ impl fmt::Display for Line<'_> {
             }
             Kind::Read | Kind::Write | Kind::Entropy => write!(f, " {number} bytes"),
             Kind::JobAsked | Kind::JobBegan | Kind::JobEnded => write!(f, " {}", job_of(number).1),
+            _ if kind.host(number).is_some() && !kind.is_of_loop() => {
+                let host = kind.host(number).and_then(|host| names.hosts.get(host));
+                write!(f, " {}", host.map_or("?", String::as_str))?;
+                match kind.of_host(number) {
+                    Some(more) => write!(f, ", {more}"),
+                    None => Ok(()),
+                }
+            }
             _ if kind.unit() == Some("socket") => write!(f, " {}", names.socket(number)),
             _ if kind.unit().is_some() => write!(f, " {number}"),
             _ => Ok(()),

@@ -29,10 +29,11 @@ pub(super) struct Aside {
 }
 
 impl Aside {
-    /// The tasks that are kept, for the end of the world.
-    pub(super) fn take_tasks(&mut self) -> Vec<Runnable> {
-        let kept = std::mem::take(&mut self.kept);
-        kept.into_iter().filter_map(Ready::into_task).collect()
+    /// Takes those of the tasks that are kept which are `meant`, to be dropped.
+    pub(super) fn take_tasks(&mut self, meant: impl Fn(&Runnable) -> bool) -> Vec<Runnable> {
+        let meant = |ready: &mut Ready| matches!(ready, Ready::Task(task) if meant(task));
+        let taken = self.kept.extract_if(.., meant);
+        taken.filter_map(Ready::into_task).collect()
     }
 
     fn is_over(&self) -> bool {
@@ -61,10 +62,6 @@ impl Aside {
     }
 }
 
-#[allow(
-    dead_code,
-    reason = "a host that is paused is set aside by its own calls"
-)]
 impl Core {
     /// From now on nothing of the host runs: no task, no callback, no thread, not
     /// the root. May be asked
@@ -94,7 +91,8 @@ impl Core {
     }
 
     /// Whether nothing of the host runs for now.
-    pub(crate) fn is_aside(&self, host: u32) -> bool {
+    #[cfg(test)]
+    fn is_aside(&self, host: u32) -> bool {
         let aside = self.aside.as_ref();
         aside.is_some_and(|aside| aside.hosts.contains_key(&host))
     }

@@ -11,6 +11,7 @@ use virtual_time::{HostClock, Instant, Timers};
 
 use super::aside::Aside;
 use super::choices::{Choices, Domain};
+use super::hosts::death::{Death, Late, Processes};
 use super::hosts::{Directory, Host};
 use super::inbox::Inbox;
 use super::intervention::Intervention;
@@ -92,6 +93,7 @@ pub(crate) struct Core {
     pub(super) known_properties: usize,
     pub(crate) hosts: Vec<Host>,
     pub(super) directory: Directory,
+    pub(crate) processes: Processes,
     /// The task that stands for the future the world is driven for.
     pub(crate) root: Option<TaskMeta>,
     pub(super) root_queued: bool,
@@ -114,8 +116,8 @@ pub(crate) struct Core {
     pub(crate) ended: Option<Box<Verdict>>,
     /// Calls are refused.
     pub(crate) closed: bool,
-    /// While a closed world drops its tasks: those that can be dropped, for they were woken.
-    pub(crate) late: Option<Vec<Runnable>>,
+    /// While tasks of a closed world or process are dropped.
+    pub(crate) late: Option<Late>,
     pub(super) polls_timed: PollsTimed,
 }
 
@@ -134,6 +136,8 @@ pub(crate) enum Step {
     /// What a task that has ended leaves, to be dropped: it has the wakers of whoever waited for
     /// its cancellation.
     Left(Box<Extras>),
+    /// A process that has ended, to be dropped.
+    Bury(Box<Death>),
     /// The last poll took too long.
     Slow(Box<SlowPoll>),
     /// The wakers that were put into the buffer.
@@ -204,6 +208,7 @@ impl Core {
             trace,
             hosts: Vec::new(),
             directory: Directory::default(),
+            processes: Processes::default(),
             root: None,
             root_queued: false,
             limits,
@@ -259,6 +264,9 @@ impl Core {
                 turn.look();
             }
             if self.sockets.is_dirty() || self.now >= self.next_due {
+                if let Some(death) = self.next_death() {
+                    return Step::Bury(Box::new(death));
+                }
                 if self.watchers.is_some() && self.has_watched() {
                     return Step::Watch;
                 }
@@ -268,6 +276,9 @@ impl Core {
                 }
                 if !wakes.is_empty() {
                     return Step::Wake;
+                }
+                if self.processes.has_dead() {
+                    continue;
                 }
             }
             let choices = &mut self.choices;
@@ -333,6 +344,14 @@ impl Core {
             hold = recording.woken(task, &self.choices, self.trace.names());
         }
         self.ready.push(ready, Lane::host(meta.host), hold);
+    }
+
+    /// A wake that came in while the core was open.
+    pub(crate) fn put(&mut self, ready: Ready) {
+        match ready {
+            Ready::Task(_) | Ready::Thread(_) => self.push(ready),
+            Ready::Root => self.wake_root(),
+        }
     }
 
     /// A wake of the root, which counts once until it is polled.

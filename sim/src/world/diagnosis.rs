@@ -34,7 +34,7 @@ impl World {
             let recording = core.recording.as_ref()?;
             let mut unknown = recording.table.as_ref()?.unknown();
             unknown.truncate(LOOKED_INTO);
-            let wakers = core.tasks.in_creation_order().into_iter();
+            let wakers = core.tasks.in_creation_order(|_, _| true).into_iter();
             let unknown = wakers.filter(|(id, _)| unknown.contains(id));
             Some(unknown.collect::<Vec<_>>())
         });
@@ -88,15 +88,18 @@ impl World {
         self.guarded(|| waker.into_iter().for_each(Waker::wake));
         let runnable = self.core(|core| {
             let late = core.late.as_mut()?;
-            let index = late.iter().position(|runnable| runnable.meta().id == id)?;
-            Some(late.swap_remove(index))
+            let index = late
+                .tasks
+                .iter()
+                .position(|runnable| runnable.meta().id == id)?;
+            Some(late.tasks.swap_remove(index))
         })?;
         entered.host(self, runnable.meta().host);
         let clones = Clones::default();
         let probed = probe_task(runnable, clones.waker());
         self.core(|core| {
             if let Some(late) = &mut core.late {
-                late.extend(probed.woken);
+                late.tasks.extend(probed.woken);
             }
         });
         self.judge(probed.over, &clones)

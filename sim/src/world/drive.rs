@@ -146,6 +146,7 @@ impl World {
                 Step::Thread(thread) => polled = self.resume(thread),
                 Step::At(home, errand) => polled = self.send_home(home, *errand),
                 Step::Left(extras) => drop(extras),
+                Step::Bury(death) => self.bury(*death, entered),
                 Step::Slow(slow) => {
                     entered.host(self, slow.host);
                     self.tell_slow(&slow);
@@ -185,10 +186,7 @@ impl World {
     fn read_inbox(&self) {
         self.tell_intrusion();
         for ready in self.inbox.take().unwrap_or_default() {
-            self.core(|core| match ready {
-                Ready::Task(_) | Ready::Thread(_) => core.push(ready),
-                Ready::Root => core.wake_root(),
-            });
+            self.core(|core| core.put(ready));
         }
     }
 }

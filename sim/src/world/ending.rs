@@ -1,17 +1,15 @@
 //! The end of a world: what is in it is dropped inside of it, in order, and what is left of the run
 //! is handed over.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use event_loop::EventLoop;
-use event_loop::backend::{Runnable, drop_task};
 
 use super::core::Core;
+use super::hosts::death::{Fallen, Late};
 use super::presence::{Entered, Presence};
 use super::properties::Properties;
-use super::ready::{Ready, ReadyQueue};
 use super::verdict::Verdict;
 use super::{World, entry};
 use crate::net::RuleAccount;
@@ -34,24 +32,6 @@ pub(crate) struct Remains {
     pub(crate) rules: Vec<RuleAccount>,
 }
 
-impl Core {
-    /// Takes the tasks that are queued, for the end of the world.
-    fn take_queued(&mut self) -> Vec<Runnable> {
-        let ready = std::iter::from_fn(|| self.ready.pick(|_| 0));
-        let mut tasks: Vec<_> = ready.filter_map(Ready::into_task).collect();
-        if let Some(iterations) = &mut self.iterations {
-            tasks.extend(iterations.take_tasks());
-        }
-        if let Some(turn) = &mut self.root_turn {
-            tasks.extend(turn.take_kept());
-        }
-        if let Some(aside) = &mut self.aside {
-            tasks.extend(aside.take_tasks());
-        }
-        tasks
-    }
-}
-
 impl World {
     /// [`take_down`](Self::take_down), and what is left then.
     pub(crate) fn close(self: &Arc<Self>, presence: &mut Presence) -> Remains {
@@ -66,8 +46,15 @@ impl World {
                 recording.over(&mut core.choices, core.trace.names());
             }
         });
+        self.tell_failures();
+        self.refuse();
         self.core(Core::seat_driver);
-        self.drop_tasks(&mut presence.entered);
+        let entered = &mut presence.entered;
+        self.drop_tasks(Fallen::All, |host| entered.host(self, host));
+        self.core(|core| core.late = None);
+        while let Some(death) = self.core(Core::next_death) {
+            self.close_dead(death);
+        }
         self.end_threads(|_| true);
         self.unpin();
         // The hosts keep their loops meanwhile: what is dropped may ask for one, to be refused.
@@ -102,6 +89,9 @@ impl World {
         self.guarded(|| drop(callbacks));
         for host in 0..loops.len() {
             drop(self.core(|core| core.hosts[host].ev.take()));
+            let (factory, waiters) = self.core(|core| core.hosts[host].process.take_rest());
+            self.guarded(|| drop(factory));
+            self.guarded(|| drop(waiters));
         }
         presence.entered = Entered::default();
         self.guarded(|| drop(loops));
@@ -133,47 +123,7 @@ impl World {
     pub(crate) fn refuse(&self) {
         self.core(|core| {
             core.closed = true;
-            core.late.get_or_insert_default();
+            core.late.get_or_insert_with(|| Late::new(Fallen::All));
         });
-    }
-
-    /// Drops every live task, in creation order.
-    fn drop_tasks(&self, entered: &mut Entered) {
-        self.refuse();
-        let live = self.core(|core| {
-            let queued = core.take_queued();
-            if let Some(late) = &mut core.late {
-                late.extend(queued);
-            }
-            core.tasks.in_creation_order()
-        });
-        let mut woken = BTreeMap::new();
-        for (id, waker) in live {
-            // A task is reached through its waker, which puts it among the late ones unless it
-            // is there already. What its destructor wakes gets there too, and is not dropped
-            // inside of it: the waker may be used with a lock held.
-            if let Some(waker) = waker {
-                self.guarded(|| waker.wake());
-            }
-            self.take_late(&mut woken);
-            if let Some(runnable) = woken.remove(&id.serial()) {
-                entered.host(self, runnable.meta().host);
-                self.guarded(|| drop_task(runnable));
-            }
-            let left = self.core(|core| core.tasks.remove(id));
-            self.guarded(|| drop(left));
-        }
-        self.take_late(&mut woken);
-        self.core(|core| core.late = None);
-    }
-
-    fn take_late(&self, woken: &mut BTreeMap<u64, Runnable>) {
-        let mut late = self.core(|core| core.late.as_mut().map(std::mem::take).unwrap_or_default());
-        if self.inbox.has_any() {
-            self.tell_intrusion();
-            let mail = self.inbox.take().unwrap_or_default();
-            late.extend(mail.into_iter().filter_map(Ready::into_task));
-        }
-        woken.extend(late.into_iter().map(|r| (r.meta().id.serial(), r)));
     }
 }

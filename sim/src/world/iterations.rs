@@ -41,7 +41,7 @@ pub(crate) struct Iterations {
 }
 
 #[derive(Default)]
-pub(super) struct HostLoop {
+pub(crate) struct HostLoop {
     queue: VecDeque<Queued>,
     timers: Timers<Alarm>,
     /// Timers that are due and wait for their turn.
@@ -176,45 +176,23 @@ impl Iterations {
 
     /// Every callback of a host, in the order they would have run.
     pub(crate) fn take_calls(&mut self, host: u32) -> Vec<ScheduledCall> {
-        let host = self.loop_of(host);
-        let mut calls = Vec::new();
-        for queued in std::mem::take(&mut host.queue) {
-            match queued {
-                Queued::Call(call) => calls.push(call),
-                Queued::Alarm(key) => match host.ringing.remove(&key.to_bits()) {
-                    Some(Alarm::Call(call)) => calls.push(call),
-                    Some(alarm) => drop(host.ringing.insert(key.to_bits(), alarm)),
-                    None => {}
-                },
-                other => host.queue.push_back(other),
-            }
-        }
-        let mut wakes = Vec::new();
-        for (_, at, alarm) in host.timers.drain() {
-            match alarm {
-                Alarm::Call(call) => calls.push(call),
-                wake @ Alarm::Wake(_) => wakes.push((at, wake)),
-            }
-        }
-        // Nobody asks for these by their keys any more: the loop is closed.
-        for (at, wake) in wakes {
-            host.timers.insert(at, wake);
-        }
-        calls
+        self.loop_of(host).take_calls()
     }
 
     /// Every task that is queued, for the end of the world.
     pub(super) fn take_tasks(&mut self) -> Vec<Runnable> {
-        let mut tasks = Vec::new();
-        for host in &mut self.loops {
-            for queued in std::mem::take(&mut host.queue) {
-                match queued {
-                    Queued::Ready(ready) => tasks.extend(ready.into_task()),
-                    other => host.queue.push_back(other),
-                }
-            }
+        let loops = self.loops.iter_mut();
+        loops.flat_map(HostLoop::take_tasks).collect()
+    }
+
+    /// The loop of a host has come to its end, and another may follow. What is left of it is to be
+    /// dropped with the core closed. What the queue of hosts has for it stays: it finds nothing.
+    pub(super) fn forget(&mut self, host: u32) -> HostLoop {
+        let gone = std::mem::take(self.loop_of(host));
+        if let Some(at) = gone.alarm {
+            self.alarms.remove(&(at, host));
         }
-        tasks
+        gone
     }
 
     /// What is left, to be dropped at the end of the world with the core closed.
@@ -299,6 +277,48 @@ impl Iterations {
         sleeper.alarm = Some(at);
         self.alarms.insert((at, host));
         Some(at)
+    }
+}
+
+impl HostLoop {
+    /// Every callback, in the order they would have run.
+    pub(super) fn take_calls(&mut self) -> Vec<ScheduledCall> {
+        let mut calls = Vec::new();
+        for queued in std::mem::take(&mut self.queue) {
+            match queued {
+                Queued::Call(call) => calls.push(call),
+                Queued::Alarm(key) => match self.ringing.remove(&key.to_bits()) {
+                    Some(Alarm::Call(call)) => calls.push(call),
+                    Some(alarm) => drop(self.ringing.insert(key.to_bits(), alarm)),
+                    None => {}
+                },
+                other => self.queue.push_back(other),
+            }
+        }
+        let mut wakes = Vec::new();
+        for (_, at, alarm) in self.timers.drain() {
+            match alarm {
+                Alarm::Call(call) => calls.push(call),
+                wake @ Alarm::Wake(_) => wakes.push((at, wake)),
+            }
+        }
+        // Nobody asks for these by their keys any more: the loop is closed.
+        for (at, wake) in wakes {
+            self.timers.insert(at, wake);
+        }
+        calls
+    }
+
+    /// Every task that is queued.
+    pub(super) fn take_tasks(&mut self) -> Vec<Runnable> {
+        let mut tasks = Vec::new();
+        for queued in std::mem::take(&mut self.queue) {
+            match queued {
+                Queued::Ready(ready) => tasks.extend(ready.into_task()),
+                other => self.queue.push_back(other),
+            }
+        }
+        tasks
     }
 }
 

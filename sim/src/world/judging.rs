@@ -40,7 +40,7 @@ impl Core {
             return Vec::new();
         };
         let mut table = Table::default();
-        for (id, _) in self.tasks.in_creation_order() {
+        for (id, _) in self.tasks.in_creation_order(|_, _| true) {
             let standing = recording.standing(id.serial());
             // What runs callbacks waits for them: nobody has written that.
             let is_driver = self.hosts.iter().any(|host| host.driver == Some(id));
@@ -50,6 +50,11 @@ impl Core {
         }
         if let Some(threads) = &self.threads {
             table.set_threads(threads.lines(names));
+        }
+        for host in &self.hosts {
+            if host.process.is_paused() {
+                table.note(format!("host \"{}\" is paused", host.name));
+            }
         }
         let lines = table.lines(names);
         recording.table = Some(table);

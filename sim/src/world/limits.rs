@@ -142,8 +142,9 @@ impl Core {
         };
         let threads = self.threads.as_mut();
         let thread = threads.and_then(|threads| threads.next_deadline());
-        let others = [self.next_arrival(), self.next_deed(), thread];
-        others.into_iter().flatten().chain(timer).min()
+        let net = self.next_arrival();
+        let times = [timer, net, thread, self.next_deed(), self.next_kill()];
+        times.into_iter().flatten().min()
     }
 
     fn next_arrival(&mut self) -> Option<Instant> {
@@ -161,6 +162,7 @@ impl Core {
             while let Some((_, _, waker)) = self.timers.pop_due(self.now) {
                 wakes.push(waker);
             }
+            self.kill_due();
             self.rouse_due();
             self.wake_due_threads();
             self.next_due = self.next_event().unwrap_or(Instant::END);
@@ -177,6 +179,8 @@ impl Core {
                 None => wakes.push(waker),
                 Some(iterations) => iterations.arrived(host, waker),
             });
+        } else {
+            self.sockets.settle();
         }
     }
 

@@ -229,11 +229,13 @@ impl World {
     ) -> Option<Runnable> {
         let mut runnable = Some(runnable);
         let opened = self.core.try_with(|core| {
-            if core.closed {
-                if let Some(late) = &mut core.late {
-                    late.extend(runnable.take());
+            if core.closed || core.late.is_some() {
+                core.keep_late(&mut runnable);
+                if core.closed {
+                    return;
                 }
-            } else if let Some(runnable) = runnable.take() {
+            }
+            if let Some(runnable) = runnable.take() {
                 first(core, &runnable);
                 core.push(Ready::Task(runnable));
             }
@@ -286,8 +288,14 @@ impl World {
 
     /// Ends the run with a verdict; if its text is that of a panic, it also tells where.
     pub(crate) fn end(&self, kind: VerdictKind, message: String) {
+        let panic = message.clone();
+        self.end_by(kind, message, &panic);
+    }
+
+    /// Ends the run with a verdict, for what may be the text of a panic.
+    pub(crate) fn end_by(&self, kind: VerdictKind, message: String, panic: &str) {
         self.tell_intrusion();
-        let (location, earlier) = (panics::location_of(&message), panics::before(&message));
+        let (location, earlier) = (panics::location_of(panic), panics::before(panic));
         self.enter(|core| {
             if core.ended.is_some() {
                 return;

@@ -57,6 +57,8 @@ pub(crate) trait ReadyQueue<T> {
     fn push(&mut self, ready: T, lane: Lane, hold: u32);
     /// The next to run. `draw(n)` is the strategy's source of decisions, uniform in `0..n`.
     fn pick(&mut self, draw: impl FnOnce(u64) -> u64) -> Option<T>;
+    /// Takes out what is `meant`, in the order of the queue, and leaves that of the others.
+    fn take_where(&mut self, meant: impl FnMut(&T) -> bool) -> Vec<T>;
     /// How many are queued.
     fn len(&self) -> usize;
 }
@@ -88,6 +90,12 @@ impl<T> ReadyQueue<T> for Fifo<T> {
         Some(picked)
     }
 
+    fn take_where(&mut self, mut meant: impl FnMut(&T) -> bool) -> Vec<T> {
+        let (taken, left) = self.queue.drain(..).partition(|ready| meant(ready));
+        self.queue = left;
+        taken.into()
+    }
+
     fn len(&self) -> usize {
         self.queue.len()
     }
@@ -115,6 +123,12 @@ impl<T> ReadyQueue<T> for Shuffled<T> {
             self.queue.shrink_to(self.queue.len() * 2);
         }
         Some(picked)
+    }
+
+    fn take_where(&mut self, meant: impl FnMut(&T) -> bool) -> Vec<T> {
+        let (taken, left) = self.queue.drain(..).partition(meant);
+        self.queue = left;
+        taken
     }
 
     fn len(&self) -> usize {
@@ -159,6 +173,15 @@ impl<T> ReadyQueue<T> for FifoByHost<T> {
         Some(picked)
     }
 
+    fn take_where(&mut self, mut meant: impl FnMut(&T) -> bool) -> Vec<T> {
+        let lanes = self.lanes.iter_mut();
+        let taken: Vec<_> = lanes.flat_map(|lane| lane.take_where(&mut meant)).collect();
+        let lanes = &self.lanes;
+        self.busy.retain(|lane| lanes[lane.0 as usize].len() > 0);
+        self.len -= taken.len();
+        taken
+    }
+
     fn len(&self) -> usize {
         self.len
     }
@@ -188,6 +211,13 @@ impl<T> ReadyQueue<T> for Held<T> {
             *hold -= 1;
         }
         self.queue.remove(index).map(|(ready, _)| ready)
+    }
+
+    fn take_where(&mut self, mut meant: impl FnMut(&T) -> bool) -> Vec<T> {
+        let (taken, left): (VecDeque<_>, _) =
+            self.queue.drain(..).partition(|(ready, _)| meant(ready));
+        self.queue = left;
+        taken.into_iter().map(|(ready, _)| ready).collect()
     }
 
     fn len(&self) -> usize {
@@ -222,6 +252,15 @@ impl<T> ReadyQueue<T> for Strategy<T> {
             Self::Shuffled(queue) => queue.pick(draw),
             Self::FifoByHost(queue) => queue.pick(draw),
             Self::Held(queue) => queue.pick(draw),
+        }
+    }
+
+    fn take_where(&mut self, meant: impl FnMut(&T) -> bool) -> Vec<T> {
+        match self {
+            Self::Fifo(queue) => queue.take_where(meant),
+            Self::Shuffled(queue) => queue.take_where(meant),
+            Self::FifoByHost(queue) => queue.take_where(meant),
+            Self::Held(queue) => queue.take_where(meant),
         }
     }
 

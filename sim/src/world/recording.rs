@@ -157,6 +157,26 @@ impl Recording {
         }
     }
 
+    /// The wakes of a task that were queued are not any more, and nobody passes them over from here
+    /// on.
+    pub(crate) fn taken_out(
+        &mut self,
+        serial: u64,
+        choices: &mut Choices,
+        mut names: Option<&mut Names>,
+    ) {
+        let who = Woken::Task(serial);
+        while let Some(&(first, sequence)) = self.sequences.range((who, 0)..).next()
+            && first == who
+        {
+            self.sequences.remove(&(who, sequence));
+            if let (Some(passed), Some(names)) = (self.queued.remove(&sequence), &mut names) {
+                passed.record(choices, names);
+            }
+        }
+        self.ready.remove(&serial);
+    }
+
     /// A task is about to be polled.
     pub(crate) fn polled(&mut self, serial: u64, now: Instant) {
         self.waits.insert(serial, (now, None));

@@ -150,6 +150,35 @@ impl Core {
         cut
     }
 
+    /// Accounts for what a test did to a host: `kill`, for one.
+    pub(crate) fn account_for(&mut self, host: u32, what: &str) -> usize {
+        let mut done = FaultStats::default();
+        done.eligible = 1;
+        done.applied = 1;
+        // Not asked of the network, or accounted for here.
+        self.rules.faults.insert("power off");
+        self.rules.all.push(Rule {
+            text: format!("{what} {}", self.hosts[host as usize].name),
+            number: self.rules.said,
+            shape: Shape::AtHosts,
+            begun: self.now,
+            ended: Some(self.now),
+            standing: Vec::new(),
+            done,
+        });
+        self.rules.all.len() - 1
+    }
+
+    /// What was done to a host goes on.
+    pub(crate) fn account_lasts(&mut self, account: usize) {
+        self.rules.all[account].ended = None;
+    }
+
+    /// What was done to a host is over.
+    pub(crate) fn end_account(&mut self, account: usize) {
+        self.rules.all[account].ended = Some(self.now);
+    }
+
     /// Lets look-ups of a name fail.
     pub(crate) fn rule_of_name(&mut self, name: &str, failure: DnsFailure) -> usize {
         let text = format!("dns {name} fails: {}", failure.text());

@@ -11,7 +11,7 @@ use event_loop::signal::Disposition;
 use super::World;
 use super::choices::Domain;
 use super::core::{Core, current_serial};
-use super::verdict::VerdictKind;
+use crate::host::ExitStatus;
 
 /// Who listens to signals.
 #[derive(Debug, Default)]
@@ -104,10 +104,25 @@ impl Core {
         Some(gone)
     }
 
+    /// The process of a host has ended, and with it all that listened: to be dropped with the core
+    /// closed.
+    pub(super) fn forget_listeners(&mut self, host: u32) -> Vec<Listens> {
+        let listens = &mut self.signals.listens;
+        let gone = listens.extract_if(.., |_, listens| listens.host == host);
+        gone.map(|(_, listens)| listens).collect()
+    }
+
     /// A signal reaches a host: who is to hear of it.
     fn signal(&mut self, host: u32, signal: Signal) -> Heard {
         let mut heard = Heard::default();
+        if self.has_ended(host) {
+            return heard;
+        }
         self.trace.signal(self.now, current_serial(), host, signal);
+        if signal == Signal::Cont {
+            // Whether or not somebody listens.
+            self.let_go_on(host);
+        }
         if self.signal_listeners(host, signal) == 0 {
             self.take_default(host, signal);
             return heard;
@@ -140,13 +155,9 @@ impl Core {
     /// What a process does about a signal that nobody listens to.
     fn take_default(&mut self, host: u32, signal: Signal) {
         match signal.default_disposition() {
-            Disposition::Terminate => {
-                let name = &self.hosts[host as usize].name;
-                let message =
-                    format!("host \"{name}\" was ended by {signal}, which it does not handle");
-                self.end(VerdictKind::Error, message);
-            }
-            Disposition::Ignore | Disposition::Stop | Disposition::Continue => {}
+            Disposition::Terminate => self.exit_host(host, ExitStatus::from_signal(signal)),
+            Disposition::Stop => self.stop_host(host),
+            Disposition::Ignore | Disposition::Continue => {}
         }
     }
 }

@@ -92,6 +92,14 @@ impl Sockets {
         Some((socket.id, [socket.reader, socket.writer, socket.watcher]))
     }
 
+    /// Forgets a host's sockets; what is returned is to be dropped with the core closed.
+    pub(crate) fn remove_of(&mut self, host: u32) -> Vec<Waker> {
+        let of_host = self.open.iter().filter(|(_, socket)| socket.host == host);
+        let indices: Vec<_> = of_host.map(|(index, _)| index).collect();
+        let removed = indices.into_iter().filter_map(|index| self.remove(index));
+        removed.flat_map(|(_, wakers)| wakers).flatten().collect()
+    }
+
     /// Who waits, and for what.
     pub(crate) fn waits(&self) -> impl Iterator<Item = (&Waker, String)> {
         self.open.iter().flat_map(|(_, socket)| {
@@ -115,6 +123,11 @@ impl Sockets {
 
     pub(crate) fn is_dirty(&self) -> bool {
         self.dirty
+    }
+
+    /// There is no network.
+    pub(crate) fn settle(&mut self) {
+        self.dirty = false;
     }
 
     pub(crate) fn mark_dirty(&mut self) {

@@ -142,18 +142,27 @@ impl TaskTable {
         Some(extras.cancellation.get_or_insert_default().clone())
     }
 
-    /// Every live task with its waker, in creation order.
-    pub(crate) fn in_creation_order(&self) -> Vec<(TaskId, Option<Waker>)> {
+    /// The live tasks of these hosts and serials with their wakers, in creation order.
+    pub(crate) fn in_creation_order(
+        &self,
+        meant: impl Fn(u32, u64) -> bool,
+    ) -> Vec<(TaskId, Option<Waker>)> {
         if self.records.is_empty() {
             return Vec::new();
         }
         let mut tasks: Vec<_> = self
             .records
             .iter()
+            .filter(|(_, r)| meant(self.origins.of(r).host, r.serial()))
             .map(|(slot, r)| (r.id(slot), r.waker.clone()))
             .collect();
         tasks.sort_unstable_by_key(|(id, _)| id.serial());
         tasks
+    }
+
+    /// The serial of the last task that was made.
+    pub(crate) fn made(&self) -> u64 {
+        self.made
     }
 
     pub(crate) fn contains(&self, id: TaskId) -> bool {

@@ -23,6 +23,8 @@ pub(crate) enum Wait {
     Read(u64),
     Datagram(u64),
     Write(u64),
+    /// The end of this host's process.
+    Exit(Arc<str>),
     /// The addresses of this name.
     Lookup(Box<str>),
     Signal(Signal),
@@ -58,6 +60,8 @@ pub(crate) struct Table {
     rows: Vec<Row>,
     /// A line a thread.
     threads: Vec<String>,
+    /// What else is to be said.
+    notes: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -100,6 +104,10 @@ impl Table {
         });
     }
 
+    pub(crate) fn note(&mut self, note: String) {
+        self.notes.push(note);
+    }
+
     /// The tasks that wait for something of which the world knows nothing.
     pub(crate) fn unknown(&self) -> Vec<TaskId> {
         let unknown = self.rows.iter();
@@ -132,6 +140,7 @@ impl Table {
         circle
             .chain(rows)
             .chain(self.threads.iter().cloned())
+            .chain(self.notes.iter().cloned())
             .collect()
     }
 
@@ -176,6 +185,7 @@ impl Wait {
             Self::Read(socket) => format!("bytes on socket {}", names.socket(*socket)),
             Self::Datagram(socket) => format!("a datagram on socket {}", names.socket(*socket)),
             Self::Write(socket) => format!("room to write on socket {}", names.socket(*socket)),
+            Self::Exit(host) => format!("the end of the process of host \"{host}\""),
             Self::Lookup(name) => format!("the addresses of \"{name}\""),
             Self::Signal(signal) => format!("the signal {signal}"),
             Self::Sync(wanted, of) => of.awaited(wanted),

@@ -14,7 +14,7 @@ use crate::world::waits::Wait;
 
 impl Dns for SimLoop {
     fn lookup(&self, name: &str) -> io::Result<Lookup> {
-        self.world.call(|core| {
+        self.call(|core| {
             core.name_hosts();
             let host = core.net_host(self.host);
             core.rules.note_lookup(name);
@@ -38,11 +38,9 @@ impl Dns for SimLoop {
         waker: &Waker,
     ) -> Poll<io::Result<Vec<IpAddr>>> {
         let wait = |_| Wait::Lookup(name.into());
-        let answer = self
-            .world
-            .poll_socket(socket, Slot::Read, waker, wait, |core, id| {
-                core.net().finish_lookup(id)
-            });
+        let answer = self.poll_socket(socket, Slot::Read, waker, wait, |core, id| {
+            core.net().finish_lookup(id)
+        });
         answer.map(|answer| answer.and_then(|found| Ok(found?)))
     }
 }

@@ -17,13 +17,16 @@ use net_sim::{How, Net, NetError, SocketId};
 
 use super::SimLoop;
 use crate::trace::Kind;
-use crate::world::World;
 use crate::world::core::{Core, current_serial};
 use crate::world::waits::Wait;
 
 impl Sockets for SimLoop {
     fn close_socket(&self, socket: SocketKey) {
         let left = self.world.enter(|core| {
+            if !core.has_loop(self.host, self.epoch) {
+                // The operating system has closed it, and its number may be another's.
+                return None;
+            }
             let (id, wakers) = core.sockets.remove(socket.0 as usize)?;
             if core.closed {
                 return Some(wakers);
@@ -38,17 +41,15 @@ impl Sockets for SimLoop {
     }
 
     fn local_addr(&self, socket: SocketKey) -> io::Result<SocketAddr> {
-        self.world.ask_socket(socket, |net, id| net.local_addr(id))
+        self.ask_socket(socket, |net, id| net.local_addr(id))
     }
 
     fn peer_addr(&self, socket: SocketKey) -> io::Result<SocketAddr> {
-        self.world.ask_socket(socket, |net, id| net.peer_addr(id))
+        self.ask_socket(socket, |net, id| net.peer_addr(id))
     }
 
     fn take_error(&self, socket: SocketKey) -> io::Result<Option<io::Error>> {
-        let error = self
-            .world
-            .ask_socket(socket, |net, id| net.socket_error(id))?;
+        let error = self.ask_socket(socket, |net, id| net.socket_error(id))?;
         Ok(error.map(io::Error::from))
     }
 
@@ -58,13 +59,13 @@ impl Sockets for SimLoop {
         interest: Interest,
         wait: Option<(Slot, &Waker)>,
     ) -> io::Result<Ready> {
-        let (id, ready) = self.world.call(|core| {
+        let (id, ready) = self.call(|core| {
             let id = socket_id(core, socket)?;
             let ready = core.with_net(|net, _, _| net.readiness(id))?;
             Ok((id, readiness::of(ready, interest)))
         })?;
         if let (true, Some((slot, waker))) = (ready.is_empty(), wait) {
-            self.world.wait(socket, id, slot, waker);
+            self.wait(socket, id, slot, waker);
             let wait = match interest.is_readable() {
                 true => Wait::Read,
                 false => Wait::Write,
@@ -80,18 +81,16 @@ impl Sockets for SimLoop {
         into: &mut [u8],
         waker: &Waker,
     ) -> Poll<io::Result<usize>> {
-        self.world
-            .poll_socket(socket, Slot::Read, waker, Wait::Read, |core, id| {
-                read(core, id, into)
-            })
+        self.poll_socket(socket, Slot::Read, waker, Wait::Read, |core, id| {
+            read(core, id, into)
+        })
     }
 
     fn poll_write(&self, socket: SocketKey, from: &[u8], waker: &Waker) -> Poll<io::Result<usize>> {
-        self.world
-            .poll_socket(socket, Slot::Write, waker, Wait::Write, |core, id| {
-                let written = core.with_net(|net, now, decide| net.write(now, id, from, decide))?;
-                Ok(wrote(core, written))
-            })
+        self.poll_socket(socket, Slot::Write, waker, Wait::Write, |core, id| {
+            let written = core.with_net(|net, now, decide| net.write(now, id, from, decide))?;
+            Ok(wrote(core, written))
+        })
     }
 
     fn poll_write_vectored(
@@ -100,28 +99,27 @@ impl Sockets for SimLoop {
         from: &[IoSlice<'_>],
         waker: &Waker,
     ) -> Poll<io::Result<usize>> {
-        self.world
-            .poll_socket(socket, Slot::Write, waker, Wait::Write, |core, id| {
-                write_vectored(core, id, from)
-            })
+        self.poll_socket(socket, Slot::Write, waker, Wait::Write, |core, id| {
+            write_vectored(core, id, from)
+        })
     }
 
     fn try_read(&self, socket: SocketKey, into: &mut [u8]) -> io::Result<usize> {
-        self.world.call(|core| {
+        self.call(|core| {
             let id = socket_id(core, socket)?;
             Ok(read(core, id, into)?)
         })
     }
 
     fn try_write(&self, socket: SocketKey, from: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.world.call(|core| {
+        self.call(|core| {
             let id = socket_id(core, socket)?;
             Ok(write_vectored(core, id, from)?)
         })
     }
 
     fn try_peek(&self, socket: SocketKey, into: &mut [u8]) -> io::Result<usize> {
-        self.world.ask_socket(socket, |net, id| net.peek(id, into))
+        self.ask_socket(socket, |net, id| net.peek(id, into))
     }
 
     fn shutdown(&self, socket: SocketKey, how: Shutdown) -> io::Result<()> {
@@ -130,7 +128,7 @@ impl Sockets for SimLoop {
             Shutdown::Write => How::Write,
             Shutdown::Both => How::Both,
         };
-        self.world.call(|core| {
+        self.call(|core| {
             let id = socket_id(core, socket)?;
             core.trace
                 .event(core.now, Kind::Shutdown, current_serial(), id.serial());
@@ -139,7 +137,7 @@ impl Sockets for SimLoop {
     }
 }
 
-impl World {
+impl SimLoop {
     fn ask_socket<R>(
         &self,
         socket: SocketKey,
@@ -189,15 +187,16 @@ impl World {
     fn wait(&self, socket: SocketKey, id: SocketId, slot: Slot, waker: &Waker) {
         let fresh = waker.clone();
         let index = socket.0 as usize;
-        let left = self.enter(|core| core.sockets.wait(index, id, slot, fresh));
+        let left = self
+            .world
+            .enter(|core| core.sockets.wait(index, id, slot, fresh));
         drop(left);
     }
 
-    /// A call from a task: refused once the world is closed.
+    /// A call from a task: refused once the world is closed or the process over.
     fn call<R>(&self, f: impl FnOnce(&mut Core) -> io::Result<R>) -> io::Result<R> {
-        let closed = || Err(io::Error::other(event_loop::Closed));
-        self.enter(|core| if core.closed { closed() } else { f(core) })
-            .unwrap_or_else(closed)
+        self.open(f)
+            .unwrap_or_else(|| Err(io::Error::other(event_loop::Closed)))
     }
 }
 

@@ -16,7 +16,7 @@ use crate::world::waits::Wait;
 
 impl Tcp for SimLoop {
     fn tcp_socket(&self) -> io::Result<SocketKey> {
-        self.world.call(|core| {
+        self.call(|core| {
             let owner = core.net_host(self.host);
             let id = core.net().tcp_socket(owner);
             Ok(key(core.sockets.insert(id, self.host)))
@@ -24,14 +24,14 @@ impl Tcp for SimLoop {
     }
 
     fn tcp_bind(&self, socket: SocketKey, addr: SocketAddr) -> io::Result<()> {
-        self.world.call(|core| {
+        self.call(|core| {
             let id = socket_id(core, socket)?;
             Ok(core.with_net(|net, now, _| net.bind(now, id, addr))?)
         })
     }
 
     fn tcp_listen(&self, socket: SocketKey, backlog: u32) -> io::Result<()> {
-        self.world.call(|core| {
+        self.call(|core| {
             let id = socket_id(core, socket)?;
             core.with_net(|net, now, _| net.listen(now, id, backlog))?;
             core.name_socket(id, self.host, None);
@@ -43,7 +43,7 @@ impl Tcp for SimLoop {
     }
 
     fn tcp_connect(&self, socket: SocketKey, addr: SocketAddr) -> io::Result<()> {
-        self.world.call(|core| {
+        self.call(|core| {
             let id = socket_id(core, socket)?;
             core.trace
                 .event(core.now, Kind::Connect, current_serial(), id.serial());
@@ -57,7 +57,7 @@ impl Tcp for SimLoop {
     }
 
     fn poll_connected(&self, socket: SocketKey, waker: &Waker) -> Poll<io::Result<()>> {
-        self.world.poll_socket(
+        self.poll_socket(
             socket,
             Slot::Write,
             waker,
@@ -82,19 +82,17 @@ impl Tcp for SimLoop {
         socket: SocketKey,
         waker: &Waker,
     ) -> Poll<io::Result<(SocketKey, SocketAddr)>> {
-        self.world
-            .poll_socket(socket, Slot::Read, waker, Wait::Accept, |core, id| {
-                let (accepted, peer) =
-                    core.with_net(|net, now, decide| net.accept(now, id, decide))?;
-                core.trace
-                    .event(core.now, Kind::Accept, current_serial(), accepted.serial());
-                core.name_socket(accepted, self.host, Some(("from", peer)));
-                Ok((key(core.sockets.insert(accepted, self.host)), peer))
-            })
+        self.poll_socket(socket, Slot::Read, waker, Wait::Accept, |core, id| {
+            let (accepted, peer) = core.with_net(|net, now, decide| net.accept(now, id, decide))?;
+            core.trace
+                .event(core.now, Kind::Accept, current_serial(), accepted.serial());
+            core.name_socket(accepted, self.host, Some(("from", peer)));
+            Ok((key(core.sockets.insert(accepted, self.host)), peer))
+        })
     }
 
     fn tcp_options(&self, socket: SocketKey) -> io::Result<TcpOptions> {
-        self.world.ask_socket(socket, |net, id| {
+        self.ask_socket(socket, |net, id| {
             Ok(TcpOptions {
                 nodelay: net.nodelay(id)?,
                 linger: net.linger(id)?,
@@ -111,7 +109,7 @@ impl Tcp for SimLoop {
     }
 
     fn set_tcp_option(&self, socket: SocketKey, option: TcpOption) -> io::Result<()> {
-        self.world.ask_socket(socket, |net, id| match option {
+        self.ask_socket(socket, |net, id| match option {
             TcpOption::Nodelay(on) => net.set_nodelay(id, on),
             TcpOption::Linger(linger) => {
                 // The kernel counts whole seconds.

@@ -17,7 +17,7 @@ use crate::world::waits::Wait;
 
 impl Udp for SimLoop {
     fn udp_bind(&self, addr: SocketAddr, options: UdpBinding) -> io::Result<SocketKey> {
-        self.world.call(|core| {
+        self.call(|core| {
             let owner = core.net_host(self.host);
             let family = if addr.is_ipv6() {
                 Family::V6
@@ -42,7 +42,7 @@ impl Udp for SimLoop {
     }
 
     fn udp_connect(&self, socket: SocketKey, addr: SocketAddr) -> io::Result<()> {
-        self.world.call(|core| {
+        self.call(|core| {
             let id = socket_id(core, socket)?;
             core.trace
                 .event(core.now, Kind::Connect, current_serial(), id.serial());
@@ -100,7 +100,7 @@ impl Udp for SimLoop {
     }
 
     fn udp_options(&self, socket: SocketKey) -> io::Result<UdpOptions> {
-        self.world.ask_socket(socket, |net, id| {
+        self.ask_socket(socket, |net, id| {
             Ok(UdpOptions {
                 broadcast: net.broadcast(id)?,
                 ttl: net.ttl(id)?,
@@ -113,12 +113,11 @@ impl Udp for SimLoop {
     }
 
     fn udp_multicast_loop_v6(&self, socket: SocketKey) -> io::Result<bool> {
-        self.world
-            .ask_socket(socket, |net, id| net.multicast_loop_v6(id))
+        self.ask_socket(socket, |net, id| net.multicast_loop_v6(id))
     }
 
     fn set_udp_option(&self, socket: SocketKey, option: UdpOption) -> io::Result<()> {
-        self.world.ask_socket(socket, |net, id| match option {
+        self.ask_socket(socket, |net, id| match option {
             UdpOption::Broadcast(on) => net.set_broadcast(id, on),
             UdpOption::Ttl(ttl) => net.set_ttl(id, ttl),
             UdpOption::MulticastTtl(ttl) => net.set_multicast_ttl(id, ttl),
@@ -134,7 +133,7 @@ impl Udp for SimLoop {
     }
 
     fn udp_member(&self, socket: SocketKey, group: Group, joins: bool) -> io::Result<()> {
-        self.world.ask_socket(socket, |net, id| match group {
+        self.ask_socket(socket, |net, id| match group {
             Group::V4(group, at) if joins => net.join_multicast_v4(id, group, at),
             Group::V4(group, at) => net.leave_multicast_v4(id, group, at),
             Group::V6(group, at) if joins => net.join_multicast_v6(id, group, at),
@@ -156,7 +155,7 @@ impl SimLoop {
         what: impl FnOnce(u64) -> Wait,
         f: impl FnOnce(&mut Core, SocketId) -> net_sim::Result<R>,
     ) -> io::Result<R> {
-        let outcome = self.world.call(|core| {
+        let outcome = self.call(|core| {
             let id = socket_id(core, socket)?;
             match (f(core, id), wait) {
                 (Err(NetError::WouldBlock), Some((slot, waker))) => {
@@ -171,7 +170,7 @@ impl SimLoop {
         match (outcome, wait) {
             (Err((id, known)), Some((slot, waker))) => {
                 if !known {
-                    self.world.wait(socket, id, slot, waker);
+                    self.wait(socket, id, slot, waker);
                 }
                 self.note(|| what(id.serial()));
                 Err(io::ErrorKind::WouldBlock.into())

@@ -19,7 +19,7 @@ use crate::world::waits::Wait;
 
 impl Unix for SimLoop {
     fn unix_socket(&self, kind: UnixKind) -> io::Result<SocketKey> {
-        self.world.call(|core| {
+        self.call(|core| {
             let owner = core.net_host(self.host);
             let id = core.net().unix_socket(owner, of_net(kind))?;
             Ok(key(core.sockets.insert(id, self.host)))
@@ -27,7 +27,7 @@ impl Unix for SimLoop {
     }
 
     fn unix_pair(&self, kind: UnixKind) -> io::Result<[SocketKey; 2]> {
-        self.world.call(|core| {
+        self.call(|core| {
             let owner = core.net_host(self.host);
             let (one, other) = core.net().unix_pair(owner, of_net(kind))?;
             Ok([one, other].map(|id| {
@@ -39,7 +39,7 @@ impl Unix for SimLoop {
 
     fn unix_bind(&self, socket: SocketKey, addr: &SocketAddr) -> io::Result<()> {
         let addr = ours(addr)?;
-        self.world.call(|core| {
+        self.call(|core| {
             let id = socket_id(core, socket)?;
             core.net().unix_bind(id, &addr)?;
             core.call_socket(id, self.host, format_args!("{addr}"));
@@ -48,7 +48,7 @@ impl Unix for SimLoop {
     }
 
     fn unix_listen(&self, socket: SocketKey, backlog: u32) -> io::Result<()> {
-        self.world.call(|core| {
+        self.call(|core| {
             let id = socket_id(core, socket)?;
             core.with_net(|net, now, _| net.listen(now, id, backlog))?;
             core.trace
@@ -59,7 +59,7 @@ impl Unix for SimLoop {
 
     fn unix_connect(&self, socket: SocketKey, addr: &SocketAddr) -> io::Result<()> {
         let addr = ours(addr)?;
-        self.world.call(|core| {
+        self.call(|core| {
             let id = socket_id(core, socket)?;
             core.trace
                 .event(core.now, Kind::Connect, current_serial(), id.serial());
@@ -73,17 +73,15 @@ impl Unix for SimLoop {
         socket: SocketKey,
         waker: &Waker,
     ) -> Poll<io::Result<(SocketKey, SocketAddr)>> {
-        let accepted =
-            self.world
-                .poll_socket(socket, Slot::Read, waker, Wait::Accept, |core, id| {
-                    let (accepted, peer) = core.with_net(|net, _, _| net.unix_accept(id))?;
-                    core.trace
-                        .event(core.now, Kind::Accept, current_serial(), accepted.serial());
-                    if let Ok(at) = core.net().unix_local_addr(accepted) {
-                        core.call_socket(accepted, self.host, format_args!("{at} from {peer}"));
-                    }
-                    Ok((key(core.sockets.insert(accepted, self.host)), peer))
-                });
+        let accepted = self.poll_socket(socket, Slot::Read, waker, Wait::Accept, |core, id| {
+            let (accepted, peer) = core.with_net(|net, _, _| net.unix_accept(id))?;
+            core.trace
+                .event(core.now, Kind::Accept, current_serial(), accepted.serial());
+            if let Ok(at) = core.net().unix_local_addr(accepted) {
+                core.call_socket(accepted, self.host, format_args!("{at} from {peer}"));
+            }
+            Ok((key(core.sockets.insert(accepted, self.host)), peer))
+        });
         accepted.map_ok(|(key, peer)| (key, theirs(&peer)))
     }
 
@@ -122,23 +120,17 @@ impl Unix for SimLoop {
     }
 
     fn unix_local_addr(&self, socket: SocketKey) -> io::Result<SocketAddr> {
-        let addr = self
-            .world
-            .ask_socket(socket, |net, id| net.unix_local_addr(id))?;
+        let addr = self.ask_socket(socket, |net, id| net.unix_local_addr(id))?;
         Ok(theirs(&addr))
     }
 
     fn unix_peer_addr(&self, socket: SocketKey) -> io::Result<SocketAddr> {
-        let addr = self
-            .world
-            .ask_socket(socket, |net, id| net.unix_peer_addr(id))?;
+        let addr = self.ask_socket(socket, |net, id| net.unix_peer_addr(id))?;
         Ok(theirs(&addr))
     }
 
     fn unix_peer_cred(&self, socket: SocketKey) -> io::Result<UCred> {
-        let cred = self
-            .world
-            .ask_socket(socket, |net, id| net.unix_peer_credentials(id))?;
+        let cred = self.ask_socket(socket, |net, id| net.unix_peer_credentials(id))?;
         Ok(match cred {
             Some(cred) => UCred::new(i32::try_from(cred.pid).ok(), cred.uid, cred.gid),
             // What Linux says of a socket without a peer.
@@ -148,7 +140,7 @@ impl Unix for SimLoop {
 
     fn unix_unlink(&self, path: &Path) -> io::Result<()> {
         let path = UnixAddr::path(path.as_os_str().as_bytes())?;
-        self.world.call(|core| {
+        self.call(|core| {
             let host = core.net_host(self.host);
             Ok(core.net().unlink(host, &path)?)
         })

@@ -8,6 +8,11 @@ use std::time::Duration;
 
 use event_loop::{EventLoop, TaskId};
 
+pub(crate) mod death;
+pub(crate) mod end;
+pub(crate) mod process;
+
+use self::process::Process;
 use super::core::Core;
 use super::{OUTSIDE, World};
 use crate::event_loop::SimLoop;
@@ -26,6 +31,7 @@ pub(crate) struct Host {
     pub(crate) hosted: bool,
     /// The task that runs the callbacks of a hosted loop: to anybody but the world it is none.
     pub(crate) driver: Option<TaskId>,
+    pub(crate) process: Process,
     /// From how long on a poll is slow.
     pub(crate) slow_after: Option<Duration>,
 }
@@ -194,7 +200,7 @@ impl World {
         addresses: Option<&[IpAddr]>,
     ) -> (u32, EventLoop) {
         let index = self.core(|core| core.hosts.len() as u32);
-        let ev = EventLoop::from_backend(Arc::new(SimLoop::new(self.clone(), index)));
+        let ev = EventLoop::from_backend(Arc::new(SimLoop::new(self.clone(), index, 0)));
         self.core(|core| {
             if let Some(names) = core.trace.names() {
                 names.add_host(name);
@@ -209,6 +215,7 @@ impl World {
                 hosted: false,
                 slow_after: None,
                 driver: None,
+                process: Process::default(),
             });
             if core.net.is_some() {
                 core.join_hosts();
@@ -236,7 +243,7 @@ impl World {
         match self.event_loop(host) {
             Some(ev) => ev,
             None if self.is_over() => {
-                let ev = EventLoop::from_backend(Arc::new(SimLoop::new(self.clone(), host)));
+                let ev = EventLoop::from_backend(Arc::new(SimLoop::new(self.clone(), host, 0)));
                 ev.close_now();
                 ev
             }
