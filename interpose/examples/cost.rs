@@ -9,9 +9,11 @@ use std::hint::black_box;
 use std::mem::MaybeUninit;
 use std::ptr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
-use interpose::{Baton, ClockId, Kernel, enter, note_crash, suspend};
+use interpose::{Baton, ClockId, Kernel, Parking, enter, note_crash, pin_to_current_cpu, suspend};
 
 struct Fixed;
 
@@ -49,6 +51,11 @@ fn main() {
     measure("getrandom of 16 bytes", inside, random);
     measure("syscall(SYS_getpid)", inside, getpid);
     measure("suspend and resume", inside, || drop(black_box(suspend())));
+
+    measure("syscall(SYS_futex), a wake", outside, wake);
+    measure("syscall(SYS_futex), a wake", inside, wake);
+    measure_turns("two turns by Parking", false);
+    measure_turns("two turns by Parking, pinned", true);
 
     let baton = Baton::new(0u64);
     let baton = black_box(&baton);
@@ -94,6 +101,33 @@ fn getpid() {
     black_box(unsafe { libc::syscall(libc::SYS_getpid) });
 }
 
+fn wake() {
+    let word = 0u32;
+    let operation = libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG;
+    // SAFETY: a word that lives.
+    black_box(unsafe { libc::syscall(libc::SYS_futex, &word, operation, 1) });
+}
+
+/// Hands over to another thread and back.
+fn measure_turns(what: &str, pinned: bool) {
+    let _pinned = pinned.then(pin_to_current_cpu);
+    let (there, here, over) = (Parking::new(), Parking::new(), AtomicBool::new(false));
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !over.load(Ordering::Relaxed) {
+                there.park();
+                here.unpark();
+            }
+        });
+        measure(what, "", || {
+            there.unpark();
+            here.park();
+        });
+        over.store(true, Ordering::Relaxed);
+        there.unpark();
+    });
+}
+
 /// libc's function of that name, as a function pointer of type `F`.
 fn libcs<F>(name: &std::ffi::CStr) -> F {
     const { assert!(size_of::<F>() == size_of::<*mut c_void>()) }
@@ -105,9 +139,9 @@ fn libcs<F>(name: &std::ffi::CStr) -> F {
     }
 }
 
-/// Prints the best nanoseconds a call of 40 rounds, each of 5 ms or so.
+/// Prints the best nanoseconds a call of 40 rounds.
 fn measure(what: &str, place: &str, mut call: impl FnMut()) {
-    const CALLS: u32 = 100_000;
+    const CALLS: u32 = 20_000;
     let mut best = Duration::MAX;
     for _ in 0..40 {
         let start = Instant::now();

@@ -60,6 +60,7 @@ impl fmt::Debug for Parking {
 ///
 /// Where the platform is not [`SUPPORTED`](crate::SUPPORTED) the thread is parked for good.
 pub fn vanish() -> ! {
+    symbols::vanishes();
     gate::leave_all();
     symbols::exit()
 }

@@ -32,6 +32,8 @@ impl Place {
     }
 }
 
+pub(crate) const fn vanishes() {}
+
 pub(crate) fn exit() -> ! {
     loop {
         std::thread::park();

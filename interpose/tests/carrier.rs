@@ -10,6 +10,7 @@ mod world;
 
 use std::fs;
 use std::mem::{self, MaybeUninit};
+use std::os::unix::thread::JoinHandleExt;
 use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -200,8 +201,16 @@ fn a_vanished_thread_runs_no_destructor_and_leaves_its_stack() {
     assert_eq!(dropped.load(Ordering::Relaxed), 0);
     // SAFETY: the value is on a stack that is never freed, and nobody writes to it any more.
     assert_eq!(unsafe { found.load(Ordering::Relaxed).read() }, 0x5ee);
-    // To libc it goes on: its handle is not joined but let go.
-    drop(handle);
+    // To libc it goes on: its handle cannot be joined, and to let it go frees nothing.
+    let handle = handle.unwrap().into_pthread_t();
+    // SAFETY: a handle that was never joined or let go, without a place for a value.
+    unsafe {
+        assert_eq!(
+            libc::pthread_join(handle, std::ptr::null_mut()),
+            libc::ESRCH
+        );
+        assert_eq!(libc::pthread_detach(handle), 0);
+    }
     // The stack is still there, and no new thread has it.
     for _ in 0..50 {
         thread::spawn(|| std::hint::black_box([7u8; 4096]).len())

@@ -3,7 +3,7 @@
 use std::mem;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use super::{raw, threads};
+use super::raw;
 
 /// Whether a word is there is the futex's value.
 #[derive(Default)]
@@ -38,7 +38,6 @@ impl Place {
 }
 
 pub(crate) fn exit() -> ! {
-    threads::vanishes();
     loop {
         // SAFETY: takes no memory along: the stack stays mapped, for libc frees it only in its
         // own way of ending a thread.

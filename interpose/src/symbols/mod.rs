@@ -25,6 +25,7 @@ use std::time::Duration;
 use libc::{time_t, timespec};
 
 pub(crate) use carrier::{Cpus, Place, exit, pin, unpin};
+pub(crate) use threads::vanishes;
 
 pub(crate) const SUPPORTED: bool = true;
 

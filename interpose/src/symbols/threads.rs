@@ -105,14 +105,18 @@ unsafe extern "C" fn pthread_detach(handle: pthread_t) -> c_int {
     unsafe { (DETACH.function())(handle) }
 }
 
-/// To be told on a thread that ends without libc's knowledge.
-pub(super) fn vanishes() {
+/// To be told on a thread that is about to end without libc's knowledge.
+pub(crate) fn vanishes() {
     // SAFETY: names the calling thread.
     let handle = unsafe { libc::pthread_self() };
     with_table(|table| {
-        if let Some(made) = table.get_mut(&handle) {
-            made.vanished = true;
-        }
+        // Whoever made it: a handle of it may be somewhere.
+        let vanished = Made {
+            world: 0,
+            thread: ThreadId(0),
+            vanished: true,
+        };
+        table.entry(handle).or_insert(vanished).vanished = true;
     });
 }
 
@@ -281,7 +285,7 @@ fn set_last(last: *mut Last) {
 
 // ---- Joining.
 
-/// A thread of a world that somebody can join or detach.
+/// A thread that somebody may join or detach.
 #[derive(Clone, Copy)]
 struct Made {
     /// Which world, by its kernel's address.
@@ -297,8 +301,8 @@ impl Made {
     }
 }
 
-/// The threads of all worlds by their handles. A handle is no other thread's until the thread has
-/// been joined or detached, and then it is no longer here.
+/// The threads of all worlds, and all that vanished, by their handles. A handle is no other thread's
+/// until the thread has been joined or detached, and then it is no longer here.
 fn with_table<R>(f: impl FnOnce(&mut BTreeMap<pthread_t, Made>) -> R) -> R {
     static TABLE: Mutex<BTreeMap<pthread_t, Made>> = Mutex::new(BTreeMap::new());
     // Its lock is every world's, and no world's business.
