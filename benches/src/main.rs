@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use benches::{measure, properties, report, rows, sync, timers};
+use benches::{lifecycle, measure, properties, report, rows, sync, timers};
 use clap::{Args, Parser, Subcommand};
 
 #[derive(Parser)]
@@ -30,6 +30,18 @@ enum Bench {
         #[arg(long, default_value_t = 9, value_parser = clap::value_parser!(u8).range(1..))]
         rounds: u8,
     },
+    /// The life of a service: the clocks it reads
+    Lifecycle {
+        /// One JSON object a row
+        #[arg(long)]
+        json: bool,
+        /// Only these rows
+        #[arg(long, value_name = "ID", num_args = 1..)]
+        row: Vec<String>,
+        /// How many children each figure is the median of
+        #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u8).range(1..))]
+        rounds: u8,
+    },
     /// Queues of pending timers: the wheel, and what it was chosen over
     Timers {
         /// JSON instead of a table
@@ -49,6 +61,12 @@ enum Bench {
         work: String,
         /// Whose primitives, and where
         side: String,
+    },
+    /// What a child process of `lifecycle` does
+    #[command(hide = true)]
+    MeasureLifecycle {
+        /// The work's name
+        work: String,
     },
     /// What a child process does
     #[command(hide = true)]
@@ -92,6 +110,8 @@ fn main() -> ExitCode {
         Bench::Loop(rows) => exit(report::run(rows::LOOP, &rows.into())),
         Bench::Net(rows) => exit(report::run(rows::NET, &rows.into())),
         Bench::Sync { json, row, rounds } => exit(sync::run(&row, json, rounds.into())),
+        Bench::Lifecycle { json, row, rounds } => exit(lifecycle::run(&row, json, rounds.into())),
+        Bench::MeasureLifecycle { work } => lifecycle::answer(&work),
         Bench::MeasureSync { work, side } => sync::answer(&work, &side),
         Bench::Timers { json } => {
             timers::run(json);

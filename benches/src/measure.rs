@@ -190,6 +190,14 @@ impl Bench {
     }
 }
 
+/// A binary of this package beside this one, built with these features.
+pub(crate) fn sibling_binary(name: &str, features: &[&str]) -> Result<PathBuf, String> {
+    let bench = Bench::new()?;
+    bench
+        .built(&OnceCell::new(), name, features)
+        .map(Path::to_owned)
+}
+
 fn cargo_build(package: &Path, target: &Path) -> Command {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);

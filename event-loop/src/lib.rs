@@ -28,6 +28,7 @@ mod context;
 mod coop;
 mod error;
 mod exception;
+mod factory;
 mod handle;
 #[cfg(feature = "hyper")]
 pub mod hyper;

@@ -32,7 +32,9 @@ use crate::shutdown::Progress;
 pub use crate::sync::record::Record;
 pub use crate::task::CancelPlace;
 use crate::time::{Instant, refuse_sleep};
-use crate::{Closed, Description, ErrorContext, EventLoop, SlowCallback, TaskId, TaskInfo};
+use crate::{
+    Closed, Description, ErrorContext, EventLoop, LoopError, SlowCallback, TaskId, TaskInfo,
+};
 pub use blocking::{Blocking, JobId, Worker};
 pub use dns::{Dns, Lookup};
 pub use signals::{Listener, SignalHandler, SignalKey, Signals};
@@ -83,6 +85,11 @@ pub trait Backend:
 {
     /// What is in force.
     fn describe(&self) -> Description;
+    /// Another loop beside this one, on the same clock and network, for a thread to run.
+    ///
+    /// # Errors
+    /// [`LoopError::Closed`].
+    fn sibling(&self) -> Result<EventLoop, LoopError>;
     /// Which world it is of: a number that only says whether two are the same.
     fn world(&self) -> usize;
     /// The loop's monotonic clock.

@@ -9,17 +9,18 @@ use std::task::Waker;
 use event_loop::TaskInfo;
 
 use crate::world::core::Core;
+use crate::world::siblings::SiblingId;
 
 impl Core {
-    /// The live tasks of a host, in creation order.
-    pub(crate) fn tasks_of(&self, host: u32) -> Vec<TaskInfo> {
+    /// The live tasks of one loop of a host, in creation order.
+    pub(crate) fn tasks_of(&self, host: u32, of_loop: Option<SiblingId>) -> Vec<TaskInfo> {
         let Some(of) = self.hosts.get(host as usize) else {
             return Vec::new();
         };
         let root = self.root.map(|meta| meta.id).filter(|_| !of.hosted);
         let waits = self.waits();
         let live = self.tasks.live().into_iter();
-        live.filter(|task| task.origin.host == host)
+        live.filter(|task| task.origin.host == host && self.is_task_of(of_loop, task.id))
             .filter(|task| Some(task.id) != root && Some(task.id) != of.driver)
             .map(|task| {
                 let mut info = TaskInfo::new(task.id, task.name, task.origin.site);

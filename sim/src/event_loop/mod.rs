@@ -8,7 +8,7 @@ mod signals;
 use std::future::Future;
 use std::num::NonZeroU64;
 use std::panic::{Location, resume_unwind};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::{Duration, SystemTime};
@@ -31,6 +31,7 @@ use crate::trace::Kind;
 use crate::world::choices::Domain;
 use crate::world::core::Core;
 use crate::world::kernel::WALL_EPOCH;
+use crate::world::siblings::SiblingId;
 use crate::world::verdict::VerdictKind;
 use crate::world::waits::Wait;
 use crate::world::{Drive, OUTSIDE, World, polled_task};
@@ -69,11 +70,18 @@ pub(crate) struct SimLoop {
     host: u32,
     /// Which of the host's loops it is. Once another is in force, this one is closed for good.
     epoch: u32,
+    /// Absent in the loop that the world itself runs.
+    sibling: Option<SiblingId>,
 }
 
 impl SimLoop {
     pub(crate) fn new(world: Arc<World>, host: u32, epoch: u32) -> Self {
-        Self { world, host, epoch }
+        Self {
+            world,
+            host,
+            epoch,
+            sibling: None,
+        }
     }
 
     /// Opens the core for a call that is refused once the world is closed or the process over.
@@ -111,25 +119,32 @@ impl Backend for SimLoop {
             + Duration::from_nanos(self.world.machine_now().as_nanos())
     }
 
+    fn sibling(&self) -> Result<EventLoop, LoopError> {
+        let sibling = self.open(Core::add_sibling).ok_or(LoopError::Closed)?;
+        Ok(EventLoop::from_backend(Arc::new(Self {
+            world: self.world.clone(),
+            host: self.host,
+            epoch: self.epoch,
+            sibling: Some(sibling),
+        })))
+    }
+
     fn run(&self, root: Pin<&mut dyn Future<Output = ()>>) -> Result<(), String> {
-        let Some(_claim) = self.world.claim() else {
+        let Some(claim) = self.world.claim() else {
             return Err(OUTSIDE.to_owned());
         };
-        match self.world.drive(
-            &mut self.world.visit(),
-            self.host,
-            "loop",
-            Location::caller(),
-            root,
-        ) {
-            Drive::Done => return Ok(()),
-            Drive::Panicked(payload, _) => resume_unwind(payload),
-            Drive::Verdict => {}
+        match self.sibling {
+            None => self.drive(root),
+            Some(sibling) if claim.is_fresh() => {
+                // Nobody drives the world but who runs this loop.
+                let mut turns = pin!(self.world.turns_of_sibling(sibling, root));
+                self.drive(turns.as_mut())
+            }
+            Some(sibling) => {
+                self.world.run_sibling(sibling, root);
+                Ok(())
+            }
         }
-        let verdict = self
-            .world
-            .core(|core| core.ended.as_ref().map(ToString::to_string));
-        Err(verdict.unwrap_or_else(|| "the world is closed".to_owned()))
     }
 
     fn adopt_driver(&self, mut driver: Driver) {
@@ -153,14 +168,19 @@ impl Backend for SimLoop {
     }
 
     fn callbacks(&self) -> Option<&dyn Callbacks> {
-        self.world.profile().iterates().then_some(self)
+        let runs_them = self.world.profile().iterates() && self.sibling.is_none();
+        runs_them.then_some(self)
     }
 
     fn close(&self) {
         // A host of a world that the world itself closes has nothing left to drop.
-        if !self.is_closed()
-            && let Some(_claim) = self.world.claim()
-        {
+        if self.is_closed() {
+            return;
+        }
+        if let Some(sibling) = self.sibling {
+            return self.world.close_sibling(sibling);
+        }
+        if let Some(_claim) = self.world.claim() {
             self.world.take_down(&mut self.world.visit());
         }
     }
@@ -175,16 +195,29 @@ impl Backend for SimLoop {
         name: Option<&str>,
         site: &'static Location<'static>,
     ) -> Result<TaskMeta, Closed> {
-        self.open(|core| core.admit(self.host, name, site))
-            .ok_or(Closed)
+        let admitted = self.open(|core| {
+            let meta = core.admit(self.host, name, site);
+            if let Some(sibling) = self.sibling {
+                core.add_task_of_sibling(sibling, meta.id);
+            }
+            meta
+        });
+        admitted.ok_or(Closed)
     }
 
     fn start(&self, runnable: Runnable) -> Option<Runnable> {
-        self.world.start(runnable)
+        let Some(sibling) = self.sibling else {
+            return self.world.start(runnable);
+        };
+        let waker = runnable.waker();
+        self.world.queue_at_sibling(sibling, runnable, Some(waker))
     }
 
     fn schedule(&self, runnable: Runnable) -> Option<Runnable> {
-        self.world.schedule(runnable)
+        match self.sibling {
+            None => self.world.schedule(runnable),
+            Some(sibling) => self.world.queue_at_sibling(sibling, runnable, None),
+        }
     }
 
     fn abort(&self, task: TaskId) {
@@ -222,7 +255,7 @@ impl Backend for SimLoop {
     }
 
     fn tasks(&self) -> Vec<TaskInfo> {
-        self.open(|core| core.tasks_of(self.host))
+        self.open(|core| core.tasks_of(self.host, self.sibling))
             .unwrap_or_default()
     }
 
@@ -249,7 +282,9 @@ impl Backend for SimLoop {
     }
 
     fn watch_polls(&self, threshold: Option<Duration>) {
-        self.open(|core| core.watch_polls(self.host, threshold));
+        if self.sibling.is_none() {
+            self.open(|core| core.watch_polls(self.host, threshold));
+        }
     }
 
     fn note_slow(&self, slow: &SlowCallback) {
@@ -407,6 +442,25 @@ enum TimerState {
 }
 
 impl SimLoop {
+    /// Drives the world until `root` is ready.
+    fn drive(&self, root: Pin<&mut dyn Future<Output = ()>>) -> Result<(), String> {
+        match self.world.drive(
+            &mut self.world.visit(),
+            self.host,
+            "loop",
+            Location::caller(),
+            root,
+        ) {
+            Drive::Done => return Ok(()),
+            Drive::Panicked(payload, _) => resume_unwind(payload),
+            Drive::Verdict => {}
+        }
+        let verdict = self
+            .world
+            .core(|core| core.ended.as_ref().map(ToString::to_string));
+        Err(verdict.unwrap_or_else(|| "the world is closed".to_owned()))
+    }
+
     /// Notes what the current task waits for, in a run that is recorded.
     fn note(&self, wait: impl FnOnce() -> Wait) {
         self.world.note(wait);

@@ -23,6 +23,7 @@ use super::recording::{Recording, Woken};
 use super::root_turn::RootTurn;
 use super::rules::Rules;
 use super::signals::Signals;
+use super::siblings::Sibling;
 use super::slow::{PollsTimed, SlowPoll};
 use super::sockets::Sockets;
 use super::tasks::{Extras, Origin, TaskTable};
@@ -94,6 +95,8 @@ pub(crate) struct Core {
     pub(crate) hosts: Vec<Host>,
     pub(super) directory: Directory,
     pub(crate) processes: Processes,
+    /// Loops that threads of the program run.
+    pub(super) siblings: Vec<Sibling>,
     /// The task that stands for the future the world is driven for.
     pub(crate) root: Option<TaskMeta>,
     pub(super) root_queued: bool,
@@ -209,6 +212,7 @@ impl Core {
             hosts: Vec::new(),
             directory: Directory::default(),
             processes: Processes::default(),
+            siblings: Vec::new(),
             root: None,
             root_queued: false,
             limits,
@@ -447,6 +451,12 @@ impl Core {
 
     /// What something comes to whose turn it is; `None` if to nothing, for it is gone.
     pub(super) fn take(&mut self, ready: Ready) -> Option<Step> {
+        let step = self.take_here(ready)?;
+        Some(self.at_home(step))
+    }
+
+    /// [`take`](Self::take), for the thread that it is to happen on.
+    pub(super) fn take_here(&mut self, ready: Ready) -> Option<Step> {
         let meta = match &ready {
             Ready::Task(runnable) => *runnable.meta(),
             Ready::Root => {
@@ -468,7 +478,7 @@ impl Core {
         if self.tasks.is_aborted(meta.id) {
             self.trace.event(self.now, Kind::Abort, serial, 0);
             return Some(match ready {
-                Ready::Task(runnable) => self.at_home(Step::Drop(runnable)),
+                Ready::Task(runnable) => Step::Drop(runnable),
                 Ready::Root | Ready::Thread(_) => Step::Root,
             });
         }
@@ -478,7 +488,7 @@ impl Core {
         }
         self.count_poll();
         Some(match ready {
-            Ready::Task(runnable) => self.at_home(Step::Poll(runnable)),
+            Ready::Task(runnable) => Step::Poll(runnable),
             Ready::Root | Ready::Thread(_) => Step::Root,
         })
     }

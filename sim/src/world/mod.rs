@@ -32,6 +32,7 @@ pub(crate) mod recording;
 mod root_turn;
 pub(crate) mod rules;
 mod signals;
+pub(crate) mod siblings;
 mod slow;
 pub(crate) mod sockets;
 mod tasks;
@@ -335,6 +336,13 @@ impl World {
 /// This thread is the world's, until dropped if it was not before.
 pub(crate) struct Claim<'a> {
     world: Option<&'a World>,
+}
+
+impl Claim<'_> {
+    /// Whether it was nobody's until now.
+    pub(crate) fn is_fresh(&self) -> bool {
+        self.world.is_some()
+    }
 }
 
 impl Drop for Claim<'_> {

@@ -151,6 +151,7 @@ impl Core {
                 recording.taken_out(serial, &mut self.choices, self.trace.names());
             }
         }
+        tasks.extend(self.take_queued_of_siblings(|task| of.has_task(task)));
         tasks
     }
 }

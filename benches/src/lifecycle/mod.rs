@@ -1,0 +1,9 @@
+//! The life of a service: what a read of the clock costs it. Every figure from a fresh child process,
+//! and the median of them.
+
+pub mod clock;
+#[cfg(feature = "ours")]
+mod report;
+
+#[cfg(feature = "ours")]
+pub use report::{answer, run};
