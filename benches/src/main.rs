@@ -30,7 +30,7 @@ enum Bench {
         #[arg(long, default_value_t = 9, value_parser = clap::value_parser!(u8).range(1..))]
         rounds: u8,
     },
-    /// The life of a service: the clocks it reads
+    /// The life of a service: the clocks it reads, its restarts
     Lifecycle {
         /// One JSON object a row
         #[arg(long)]
@@ -111,7 +111,7 @@ fn main() -> ExitCode {
         Bench::Net(rows) => exit(report::run(rows::NET, &rows.into())),
         Bench::Sync { json, row, rounds } => exit(sync::run(&row, json, rounds.into())),
         Bench::Lifecycle { json, row, rounds } => exit(lifecycle::run(&row, json, rounds.into())),
-        Bench::MeasureLifecycle { work } => lifecycle::answer(&work),
+        Bench::MeasureLifecycle { work } => lifecycle::answer(&work, None),
         Bench::MeasureSync { work, side } => sync::answer(&work, &side),
         Bench::Timers { json } => {
             timers::run(json);

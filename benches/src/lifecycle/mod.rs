@@ -1,9 +1,11 @@
-//! The life of a service: what a read of the clock costs it. Every figure from a fresh child process,
+//! The life of a service: what a read of the clock costs it, and its restarts. Every figure from a fresh child process,
 //! and the median of them.
 
 pub mod clock;
 #[cfg(feature = "ours")]
 mod report;
+#[cfg(feature = "ours")]
+mod restart;
 
 #[cfg(feature = "ours")]
 pub use report::{answer, run};

@@ -1,50 +1,68 @@
 //! The rows: their work, their bars, and how they are printed.
 
-use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
 use serde::Serialize;
 
-use super::clock;
+use super::{clock, restart};
 use crate::measure::{median, sibling_binary};
 use crate::report::number;
+use crate::work::LiveBytes;
+use crate::work::cpu::time_of;
 
 /// What a child does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Work {
-    InWorld,
-    Outside,
+    ClockInWorld,
+    ClockOutside,
     /// In a binary without our symbols.
-    OfLibc,
+    ClockOfLibc,
+    Restarts,
+    /// In the binary whose allocator counts.
+    RestartsKept,
 }
 
 impl Work {
-    const ALL: [Self; 3] = [Self::InWorld, Self::Outside, Self::OfLibc];
+    const ALL: [Self; 5] = [
+        Self::ClockInWorld,
+        Self::ClockOutside,
+        Self::ClockOfLibc,
+        Self::Restarts,
+        Self::RestartsKept,
+    ];
 
     fn name(self) -> &'static str {
         match self {
-            Self::InWorld => "clock-in-world",
-            Self::Outside => "clock-outside",
-            Self::OfLibc => "clock-of-libc",
+            Self::ClockInWorld => "clock-in-world",
+            Self::ClockOutside => "clock-outside",
+            Self::ClockOfLibc => "clock-of-libc",
+            Self::Restarts => "restarts",
+            Self::RestartsKept => "restarts-kept",
         }
     }
 
-    fn figure(self) -> f64 {
+    /// The figure in its row's unit; `None` without what it needs.
+    fn figure(self, live_bytes: Option<LiveBytes>) -> Option<f64> {
+        let milliseconds = |work: fn()| Some(time_of(work).as_secs_f64() * 1e3);
         match self {
-            Self::InWorld => clock::nanoseconds_a_read_in_a_world(),
-            Self::Outside | Self::OfLibc => clock::nanoseconds_a_read(),
+            Self::ClockInWorld => Some(clock::nanoseconds_a_read_in_a_world()),
+            Self::ClockOutside | Self::ClockOfLibc => Some(clock::nanoseconds_a_read()),
+            Self::Restarts => milliseconds(restart::restarts),
+            Self::RestartsKept => Some(restart::kept(live_bytes?)),
         }
     }
 
     /// The binary of the child that does it, and its arguments.
     fn child(self) -> Result<Command, String> {
-        if self == Self::OfLibc {
+        if self == Self::ClockOfLibc {
             let binary = sibling_binary("libc-clock", &["--no-default-features"])?;
             return Ok(Command::new(binary));
         }
-        let here: PathBuf = std::env::current_exe()
-            .map_err(|error| format!("the path of this binary is unknown: {error}"))?;
-        let mut command = Command::new(here);
+        let mut command = Command::new(match self {
+            Self::RestartsKept => sibling_binary("counting", &[])?,
+            _ => std::env::current_exe()
+                .map_err(|error| format!("the path of this binary is unknown: {error}"))?,
+        });
         command.args(["measure-lifecycle", self.name()]);
         Ok(command)
     }
@@ -97,28 +115,49 @@ const ROWS: &[Row] = &[
         id: "clock",
         part: Some("in a world"),
         unit: "ns",
-        ours: Work::InWorld,
-        peer: Some(Work::OfLibc),
+        ours: Work::ClockInWorld,
+        peer: Some(Work::ClockOfLibc),
         bar: Bar::AtMost(15.0),
     },
     Row {
         id: "clock",
         part: Some("outside"),
         unit: "ns",
-        ours: Work::Outside,
-        peer: Some(Work::OfLibc),
+        ours: Work::ClockOutside,
+        peer: Some(Work::ClockOfLibc),
         bar: Bar::Over(5.0),
+    },
+    Row {
+        id: "restart",
+        part: Some("of 10,000"),
+        unit: "ms",
+        ours: Work::Restarts,
+        peer: None,
+        bar: Bar::AtMost(1_000.0),
+    },
+    Row {
+        id: "restart",
+        part: Some("kept"),
+        unit: "B",
+        ours: Work::RestartsKept,
+        peer: None,
+        bar: Bar::AtMost(0.0),
     },
 ];
 
 /// What a child does: one work, its figure printed.
-pub fn answer(work: &str) -> ExitCode {
-    let Some(work) = Work::ALL.into_iter().find(|known| known.name() == work) else {
-        eprintln!("no work is called {work:?}");
-        return ExitCode::from(2);
-    };
-    println!("{}", work.figure());
-    ExitCode::SUCCESS
+pub fn answer(work: &str, live_bytes: Option<LiveBytes>) -> ExitCode {
+    let known = Work::ALL.into_iter().find(|known| known.name() == work);
+    match known.and_then(|work| work.figure(live_bytes)) {
+        Some(figure) => {
+            println!("{figure}");
+            ExitCode::SUCCESS
+        }
+        None => {
+            eprintln!("no work that can be done here is called {work:?}");
+            ExitCode::from(2)
+        }
+    }
 }
 
 /// Measures the rows asked for and prints each; whether every bar is met.
