@@ -15,6 +15,7 @@
 
 mod account;
 pub mod r11_nested_run;
+pub mod r12_own_loop;
 pub mod r14_unread_failure;
 pub mod r15_result_or_cancel;
 pub mod r17_behind_stop;
@@ -42,6 +43,7 @@ pub static CATALOGUE: &[Scenario] = &[
     r8_hash_order::SCENARIO,
     r9_trampoline::SCENARIO,
     r11_nested_run::SCENARIO,
+    r12_own_loop::SCENARIO,
     r14_unread_failure::SCENARIO,
     r15_result_or_cancel::SCENARIO,
     r17_behind_stop::SCENARIO,
@@ -65,7 +67,7 @@ pub struct Scenario {
     pub story: &'static str,
     /// Within how many seeds, from 0, the broken form fails.
     pub fails_within: u64,
-    config: fn() -> Config,
+    config: fn(Form) -> Config,
     broken: Body,
     mended: Body,
 }
@@ -87,7 +89,7 @@ impl Scenario {
     /// If the system has no thread left.
     #[must_use]
     pub fn run(&self, form: Form, seed: u64) -> Run<()> {
-        self.run_as(&self.config(), form, seed)
+        self.run_as(&self.config(form), form, seed)
     }
 
     /// [`run`](Self::run), as another configuration has it: another profile, say.
@@ -108,7 +110,7 @@ impl Scenario {
     /// If the system has no thread left.
     #[must_use]
     pub fn record(&self, form: Form, seed: u64) -> Run<()> {
-        let config = self.config();
+        let config = self.config(form);
         on_a_thread(|| match self.body(form) {
             Body::World(main) => sim::record_once(&config, seed, main),
             Body::Program(main) => sim::record_loop(&config, seed, main),
@@ -125,9 +127,9 @@ impl Scenario {
         }
     }
 
-    /// What its runs are configured with.
-    pub fn config(&self) -> Config {
-        (self.config)()
+    /// What the runs of a form are configured with.
+    pub fn config(&self, form: Form) -> Config {
+        (self.config)(form)
     }
 
     fn body(&self, form: Form) -> Body {

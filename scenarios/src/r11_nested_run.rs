@@ -18,7 +18,7 @@ pub(crate) const SCENARIO: Scenario = Scenario {
     race: "R11",
     story: "a handler calls a function that runs the loop again: it is refused, and so defaulted",
     fails_within: 1,
-    config: Config::new,
+    config: |_| Config::new(),
     broken: Body::World(|sim| Box::pin(broken(sim))),
     mended: Body::World(|sim| Box::pin(mended(sim))),
 };

@@ -18,7 +18,7 @@ pub(crate) const SCENARIO: Scenario = Scenario {
     race: "R14",
     story: "a task that was let go fails, and its error is read by nobody",
     fails_within: 20,
-    config: Config::new,
+    config: |_| Config::new(),
     broken: Body::World(|sim| Box::pin(broken(sim))),
     mended: Body::World(|sim| Box::pin(mended(sim))),
 };

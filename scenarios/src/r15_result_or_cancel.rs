@@ -21,7 +21,7 @@ pub(crate) const SCENARIO: Scenario = Scenario {
     race: "R15",
     story: "a charge is aborted in the iteration that has its result, and taken for undone",
     fails_within: 20,
-    config: Config::new,
+    config: |_| Config::new(),
     broken: Body::World(|sim| Box::pin(broken(sim))),
     mended: Body::World(|sim| Box::pin(mended(sim))),
 };

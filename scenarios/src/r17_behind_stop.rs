@@ -19,7 +19,7 @@ pub(crate) const SCENARIO: Scenario = Scenario {
     race: "R17",
     story: "a flush is scheduled behind the stop of its loop, and closed with it",
     fails_within: 1,
-    config: Config::new,
+    config: |_| Config::new(),
     broken: Body::Program(|ev| every_sample_is_flushed(&ev, stop_then_flush)),
     mended: Body::Program(|ev| every_sample_is_flushed(&ev, flush_then_stop)),
 };

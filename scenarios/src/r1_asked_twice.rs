@@ -21,7 +21,7 @@ pub(crate) const SCENARIO: Scenario = Scenario {
     race: "R1",
     story: "TERM asks group and workers to finish, the group asks its workers again: a cleanup is cut",
     fails_within: 20,
-    config: Config::new,
+    config: |_| Config::new(),
     broken: Body::World(|sim| Box::pin(kept(sim, Asks::AnyOrder))),
     mended: Body::World(|sim| Box::pin(kept(sim, Asks::GroupAlone))),
 };

@@ -29,7 +29,7 @@ pub(crate) const SCENARIO: Scenario = Scenario {
     race: "R1",
     story: "a pool waits for the cleanups under way, and cuts those that have not begun",
     fails_within: 20,
-    config: Config::new,
+    config: |_| Config::new(),
     broken: Body::World(|sim| Box::pin(broken(sim))),
     mended: Body::World(|sim| Box::pin(mended(sim))),
 };

@@ -21,7 +21,7 @@ pub(crate) const SCENARIO: Scenario = Scenario {
     race: "R2",
     story: "the shutdown waits for main, whose end ends the run: what follows is never done",
     fails_within: 20,
-    config: Config::new,
+    config: |_| Config::new(),
     broken: Body::Program(|ev| run(ev, serve_until_asked)),
     mended: Body::Program(|ev| run(ev, serve_until_shut_down)),
 };

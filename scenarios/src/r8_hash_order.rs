@@ -24,7 +24,7 @@ pub(crate) const SCENARIO: Scenario = Scenario {
     race: "R8",
     story: "a hash table decides which part of a service stops first",
     fails_within: 20,
-    config: Config::new,
+    config: |_| Config::new(),
     broken: Body::World(|sim| Box::pin(broken(sim))),
     mended: Body::World(|sim| Box::pin(mended(sim))),
 };

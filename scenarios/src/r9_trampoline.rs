@@ -19,7 +19,7 @@ pub(crate) const SCENARIO: Scenario = Scenario {
     race: "R9",
     story: "half seconds are counted by a callback that re-arms itself: 16 of them, or 17",
     fails_within: 20,
-    config: Config::new,
+    config: |_| Config::new(),
     broken: Body::World(|sim| Box::pin(broken(sim))),
     mended: Body::World(|sim| Box::pin(mended(sim))),
 };

@@ -34,6 +34,7 @@ every_mended_form_survives_10_000_seeds! {
     hash_order = "hash-order",
     trampoline = "trampoline",
     nested_run = "nested-run",
+    own_loop = "own-loop",
     unread_failure = "unread-failure",
     result_or_cancel = "result-or-cancel",
     behind_stop = "behind-stop",
