@@ -6,7 +6,7 @@ use std::future::Future;
 use tokio::sync::broadcast as tokio_broadcast;
 
 use self::error::{RecvError, SendError, TryRecvError};
-use super::leaf::{Leaf, Unbudgeted};
+use super::leaf::{Leaf, Unbudgeted, expect_may_block};
 use super::record::{Kind, ReceiverEnd, SenderEnd, WeakEnd, ends};
 
 pub use tokio::sync::broadcast::error;
@@ -212,6 +212,19 @@ impl<T: Clone> Receiver<T> {
     /// there is; [`RecvError::Closed`] once every sender is gone and every item got.
     pub fn recv(&mut self) -> impl Future<Output = Result<T, RecvError>> {
         Leaf::new(self.inner.recv(), || self.end.note("an item of"))
+    }
+
+    /// As [`Receiver::recv`], but blocks the thread.
+    ///
+    /// # Errors
+    /// As [`Receiver::recv`].
+    ///
+    /// # Panics
+    /// On a thread that runs a loop: use it in a blocking job.
+    #[track_caller]
+    pub fn blocking_recv(&mut self) -> Result<T, RecvError> {
+        expect_may_block();
+        self.inner.blocking_recv()
     }
 
     /// The next item, if there is one.

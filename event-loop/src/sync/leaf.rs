@@ -6,7 +6,7 @@ use std::task::{Context, Poll, ready};
 
 use pin_project_lite::pin_project;
 
-use crate::context::{Surroundings, surroundings};
+use crate::context::{self, Surroundings, surroundings};
 use crate::coop;
 
 /// Polls an operation that tokio counts in its cooperative budget, which it does by itself in
@@ -40,6 +40,21 @@ pub(super) fn poll_unbudgeted<R>(
         note();
     }
     polled
+}
+
+/// Refuses a call that blocks the thread where the thread runs a loop. In production tokio does so
+/// by itself, with these words.
+#[inline]
+#[track_caller]
+pub(super) fn expect_may_block() {
+    let refused = surroundings() != Surroundings::Production
+        && context::with_current(|ev| Some(ev?.backend()?.is_on_loop_thread())) == Some(true);
+    assert!(
+        !refused,
+        "Cannot block the current thread from within a runtime. This happens because a function \
+         attempted to block the current thread while the thread is being used to drive \
+         asynchronous tasks."
+    );
 }
 
 /// An attempt that counts as an operation if it succeeds, in production too.

@@ -5,9 +5,9 @@
 //! an order that follows from the seed, and are known to the table of who waits on what when a run
 //! is stuck: where each was made, and by whom it is held.
 //!
-//! A service moves here by an import swap, but for this: what blocks a thread (`blocking_lock` and
-//! its like) is left out; owned guards of locks ask for `'static` values that are `Send`, allocate,
-//! and are neither mapped nor downgraded.
+//! A service moves here by an import swap, but for this: owned guards of locks ask for `'static`
+//! values that are `Send`, allocate, and are neither mapped nor downgraded. What blocks a thread
+//! (`blocking_lock` and its like) is for blocking jobs and threads of one's own, as in tokio.
 //!
 //! ```
 //! use event_loop::sync::{mpsc, oneshot};

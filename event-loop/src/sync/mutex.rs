@@ -9,7 +9,7 @@ use std::sync::Arc;
 use ouroboros::self_referencing;
 use tokio::sync::TryLockError;
 
-use super::leaf::{Leaf, attempt};
+use super::leaf::{Leaf, attempt, expect_may_block};
 use super::record::{Held, Kind, Origin};
 
 /// A lock whose waiters wait as tasks do, and whose guard may be held across an await.
@@ -100,6 +100,16 @@ impl<T: ?Sized> Mutex<T> {
         }
     }
 
+    /// Blocks the thread until the mutex is unlocked, and locks it.
+    ///
+    /// # Panics
+    /// On a thread that runs a loop: use it in a blocking job.
+    #[track_caller]
+    pub fn blocking_lock(&self) -> MutexGuard<'_, T> {
+        expect_may_block();
+        self.locked(self.inner.blocking_lock(), Location::caller())
+    }
+
     /// Locks the mutex if nobody has.
     ///
     /// # Errors
@@ -158,6 +168,17 @@ impl<T: ?Sized + 'static> Mutex<T> {
             };
             OwnedMutexGuard::new(inner, site)
         }
+    }
+
+    /// As [`Mutex::blocking_lock`], with a guard that owns the mutex.
+    ///
+    /// # Panics
+    /// On a thread that runs a loop: use it in a blocking job.
+    #[track_caller]
+    pub fn blocking_lock_owned(self: Arc<Self>) -> OwnedMutexGuard<T> {
+        expect_may_block();
+        let inner = OwnedInner::new(self, |mutex| mutex.inner.blocking_lock());
+        OwnedMutexGuard::new(inner, Location::caller())
     }
 
     /// As [`Mutex::try_lock`], with a guard that owns the mutex.

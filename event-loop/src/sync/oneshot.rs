@@ -5,7 +5,7 @@ use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use super::leaf::poll_leaf;
+use super::leaf::{expect_may_block, poll_leaf};
 use super::record::{Kind, ReceiverEnd, SenderEnd, ends};
 
 pub use tokio::sync::oneshot::error;
@@ -96,6 +96,19 @@ impl<T> Receiver<T> {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.inner.is_empty()
+    }
+
+    /// Blocks the thread until the value is sent.
+    ///
+    /// # Errors
+    /// [`RecvError`](error::RecvError) if the sender is gone without a value.
+    ///
+    /// # Panics
+    /// On a thread that runs a loop: use it in a blocking job.
+    #[track_caller]
+    pub fn blocking_recv(self) -> Result<T, error::RecvError> {
+        expect_may_block();
+        self.inner.blocking_recv()
     }
 
     /// The value, if it was sent.

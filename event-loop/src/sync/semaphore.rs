@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use tokio::sync::{AcquireError, TryAcquireError};
 
-use super::leaf::{Leaf, attempt};
+use super::leaf::{Leaf, attempt, expect_may_block};
 use super::record::{Held, Kind, Origin};
 
 /// A number of permits, given out first come, first served.
@@ -123,6 +123,32 @@ impl Semaphore {
         self.take(n, Location::caller(), || self.origin.note(PERMITS))
     }
 
+    /// Blocks the thread until there is a permit, and takes it.
+    ///
+    /// # Errors
+    /// [`AcquireError`] once the semaphore is closed.
+    ///
+    /// # Panics
+    /// On a thread that runs a loop: use it in a blocking job.
+    #[track_caller]
+    pub fn blocking_acquire(&self) -> Result<SemaphorePermit<'_>, AcquireError> {
+        self.blocking_acquire_many(1)
+    }
+
+    /// Blocks the thread until there are `n` permits, and takes them at once.
+    ///
+    /// # Errors
+    /// [`AcquireError`] once the semaphore is closed.
+    ///
+    /// # Panics
+    /// On a thread that runs a loop: use it in a blocking job.
+    #[track_caller]
+    pub fn blocking_acquire_many(&self, n: u32) -> Result<SemaphorePermit<'_>, AcquireError> {
+        expect_may_block();
+        let permits = self.inner.blocking_acquire_many(n)?;
+        Ok(self.given(permits, n, Location::caller()))
+    }
+
     /// Takes a permit if there is one.
     ///
     /// # Errors
@@ -179,6 +205,34 @@ impl Semaphore {
             let taken = self.take(n, site, note).await?.into_parts();
             Ok(OwnedSemaphorePermit::of(self, taken))
         }
+    }
+
+    /// As [`Semaphore::blocking_acquire`], with a permit that owns the semaphore.
+    ///
+    /// # Errors
+    /// [`AcquireError`] once the semaphore is closed.
+    ///
+    /// # Panics
+    /// On a thread that runs a loop: use it in a blocking job.
+    #[track_caller]
+    pub fn blocking_acquire_owned(self: Arc<Self>) -> Result<OwnedSemaphorePermit, AcquireError> {
+        self.blocking_acquire_many_owned(1)
+    }
+
+    /// As [`Semaphore::blocking_acquire_many`], with permits that own the semaphore.
+    ///
+    /// # Errors
+    /// [`AcquireError`] once the semaphore is closed.
+    ///
+    /// # Panics
+    /// On a thread that runs a loop: use it in a blocking job.
+    #[track_caller]
+    pub fn blocking_acquire_many_owned(
+        self: Arc<Self>,
+        n: u32,
+    ) -> Result<OwnedSemaphorePermit, AcquireError> {
+        let taken = self.blocking_acquire_many(n)?.into_parts();
+        Ok(OwnedSemaphorePermit::of(self, taken))
     }
 
     /// Takes a permit that owns the semaphore if there is one.

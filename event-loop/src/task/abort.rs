@@ -104,17 +104,17 @@ impl AbortHandle {
             Repr::Tokio(task) => Some(task.id()),
             Repr::Local(task) => Some(task.id()),
             Repr::World { id, .. } => Some(*id),
-            Repr::Job(_) | Repr::Closed => None,
+            Repr::Job(job) => Some(TaskId::of_job(job.job())),
+            Repr::Closed => None,
         }
     }
 }
 
 impl fmt::Debug for AbortHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (&self.repr, self.id()) {
-            (_, Some(id)) => write!(f, "AbortHandle({id})"),
-            (Repr::Job(job), None) => write!(f, "AbortHandle(job {})", job.job()),
-            (_, None) => f.write_str("AbortHandle(closed)"),
+        match self.id() {
+            Some(id) => write!(f, "AbortHandle({id})"),
+            None => f.write_str("AbortHandle(closed)"),
         }
     }
 }

@@ -10,17 +10,8 @@ use crate::{BlockingError, JobId};
 
 /// Why a task has no result.
 pub struct TaskError {
-    of: Of,
+    id: Option<TaskId>,
     reason: Reason,
-}
-
-/// Whose outcome it is.
-#[derive(Clone, Copy)]
-enum Of {
-    Task(TaskId),
-    Job(JobId),
-    /// It never started.
-    Nobody,
 }
 
 enum Reason {
@@ -37,44 +28,44 @@ enum Reason {
 impl TaskError {
     pub(crate) fn aborted(id: TaskId) -> Self {
         Self {
-            of: Of::Task(id),
+            id: Some(id),
             reason: Reason::Aborted,
         }
     }
 
     pub(crate) fn job_aborted(id: JobId) -> Self {
         Self {
-            of: Of::Job(id),
+            id: Some(TaskId::of_job(id)),
             reason: Reason::Aborted,
         }
     }
 
     pub(crate) fn job_refused(why: BlockingError) -> Self {
         Self {
-            of: Of::Nobody,
+            id: None,
             reason: Reason::Refused(why),
         }
     }
 
     pub(crate) fn loop_closed() -> Self {
         Self {
-            of: Of::Nobody,
+            id: None,
             reason: Reason::LoopClosed,
         }
     }
 
     pub(crate) fn panicked(id: TaskId, payload: Box<dyn Any + Send>) -> Self {
-        Self::of_panic(Of::Task(id), payload)
+        Self::of_panic(id, payload)
     }
 
     pub(crate) fn job_panicked(id: JobId, payload: Box<dyn Any + Send>) -> Self {
-        Self::of_panic(Of::Job(id), payload)
+        Self::of_panic(TaskId::of_job(id), payload)
     }
 
-    fn of_panic(of: Of, payload: Box<dyn Any + Send>) -> Self {
+    fn of_panic(id: TaskId, payload: Box<dyn Any + Send>) -> Self {
         let text = panic_text(&*payload);
         Self {
-            of,
+            id: Some(id),
             reason: Reason::Panicked {
                 text,
                 payload: Mutex::new(payload),
@@ -82,23 +73,11 @@ impl TaskError {
         }
     }
 
-    /// The task's identity; `None` if the loop was closed and it never started, and for a blocking
-    /// job.
+    /// The task's identity; `None` if it never started, for the loop was closed or the blocking job
+    /// refused.
     #[must_use]
     pub fn id(&self) -> Option<TaskId> {
-        match self.of {
-            Of::Task(id) => Some(id),
-            Of::Job(_) | Of::Nobody => None,
-        }
-    }
-
-    /// The blocking job's identity, if it is one and was taken.
-    #[must_use]
-    pub fn job(&self) -> Option<JobId> {
-        match self.of {
-            Of::Job(id) => Some(id),
-            Of::Task(_) | Of::Nobody => None,
-        }
+        self.id
     }
 
     /// Why a blocking job was not taken, if that is it.
@@ -138,6 +117,13 @@ impl TaskError {
         !self.is_panic()
     }
 
+    fn what(&self) -> &'static str {
+        match self.id.is_some_and(TaskId::is_job) {
+            true => "job",
+            false => "task",
+        }
+    }
+
     /// The panic's payload, for [`std::panic::resume_unwind`].
     ///
     /// # Panics
@@ -168,29 +154,19 @@ impl TaskError {
 impl fmt::Display for TaskError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.reason {
-            Reason::Aborted => write!(f, "the {} was aborted", self.of.what()),
+            Reason::Aborted => write!(f, "the {} was aborted", self.what()),
             Reason::LoopClosed => f.write_str("the task never started: Event loop is closed"),
             Reason::Refused(why) => why.fmt(f),
-            Reason::Panicked { text, .. } => write!(f, "the {} panicked: {text}", self.of.what()),
+            Reason::Panicked { text, .. } => write!(f, "the {} panicked: {text}", self.what()),
         }
     }
 }
 
 impl fmt::Debug for TaskError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.of {
-            Of::Task(id) => write!(f, "TaskError({id}: {self})"),
-            Of::Job(id) => write!(f, "TaskError(job {id}: {self})"),
-            Of::Nobody => write!(f, "TaskError({self})"),
-        }
-    }
-}
-
-impl Of {
-    fn what(self) -> &'static str {
-        match self {
-            Self::Job(_) => "job",
-            Self::Task(_) | Self::Nobody => "task",
+        match self.id {
+            Some(id) => write!(f, "TaskError({id}: {self})"),
+            None => write!(f, "TaskError({self})"),
         }
     }
 }

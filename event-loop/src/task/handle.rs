@@ -96,15 +96,16 @@ impl<T> TaskHandle<T> {
         }
     }
 
-    /// The task's identity; `None` if the loop was closed and it never started, and for a blocking
-    /// job.
+    /// The task's identity; `None` if it never started, for the loop was closed or the blocking job
+    /// refused.
     #[must_use]
     pub fn id(&self) -> Option<TaskId> {
         match &self.repr {
             Repr::Tokio(task) => Some(task.id()),
             Repr::Local(task) => Some(task.task().id()),
             Repr::World { id, .. } => Some(*id),
-            Repr::Job(_) | Repr::Closed => None,
+            Repr::Job(job) => job.id().map(TaskId::of_job),
+            Repr::Closed => None,
         }
     }
 
@@ -176,10 +177,9 @@ impl<T> Drop for TaskHandle<T> {
 
 impl<T> fmt::Debug for TaskHandle<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (&self.repr, self.id()) {
-            (_, Some(id)) => write!(f, "TaskHandle({id})"),
-            (Repr::Job(job), None) => write!(f, "TaskHandle({job:?})"),
-            (_, None) => f.write_str("TaskHandle(closed)"),
+        match self.id() {
+            Some(id) => write!(f, "TaskHandle({id})"),
+            None => f.write_str("TaskHandle(closed)"),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::num::NonZeroU64;
 
 use crate::backend::{TaskMeta, current_task};
-use crate::context;
+use crate::{JobId, context};
 
 /// The identity of the task that is being polled.
 ///
@@ -33,6 +33,9 @@ pub struct TaskId(NonZeroU64);
 /// How many bits of an id are the task's place in its backend's table; 16 million tasks at once.
 const SLOT_BITS: u32 = 24;
 
+/// Marks the ids of blocking jobs. No loop has so many tasks that their serials reach it.
+const JOB: NonZeroU64 = NonZeroU64::new(1 << 63).unwrap();
+
 impl TaskId {
     /// The id of the `serial`th task, which sits at `slot` of its backend's table.
     ///
@@ -48,10 +51,24 @@ impl TaskId {
         }
     }
 
-    /// The number of the task in creation order, from 1.
+    /// The id of a blocking job, among those of tasks.
+    pub(crate) fn of_job(job: JobId) -> Self {
+        Self(JOB | job.serial())
+    }
+
+    /// The number of the task in creation order, from 1; of a blocking job that among the jobs.
     #[must_use]
     pub const fn serial(self) -> u64 {
-        self.0.get() >> SLOT_BITS
+        match self.is_job() {
+            true => self.0.get() & !JOB.get(),
+            false => self.0.get() >> SLOT_BITS,
+        }
+    }
+
+    /// Whether it is a blocking job's.
+    #[must_use]
+    pub const fn is_job(self) -> bool {
+        self.0.get() & JOB.get() != 0
     }
 
     /// Its place in the backend's table.
@@ -64,7 +81,10 @@ impl TaskId {
 
 impl fmt::Display for TaskId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "#{}", self.serial())
+        match self.is_job() {
+            true => write!(f, "job {}", self.serial()),
+            false => write!(f, "#{}", self.serial()),
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use std::panic::resume_unwind;
 use std::task::{Context, Poll};
 
 use super::members::Members;
-use super::{AbortHandle, TaskError, TaskHandle, TaskId, spawn, spawn_local};
+use super::{AbortHandle, TaskError, TaskHandle, TaskId, spawn, spawn_blocking, spawn_local};
 use crate::EventLoop;
 
 /// A set of tasks whose outcomes are read in the order in which they end. Dropping it aborts them
@@ -93,6 +93,31 @@ impl<T> JoinSet<T> {
         T: 'static,
     {
         self.insert(spawn_local(future))
+    }
+
+    /// Runs `f`, which may block, on the current loop's pool of threads, as a member of the set: see
+    /// [`run_blocking`](crate::run_blocking). Dropping the set takes it back only if it has not
+    /// begun.
+    ///
+    /// # Panics
+    /// If this thread has no current loop.
+    #[track_caller]
+    pub fn spawn_blocking<F>(&mut self, f: F) -> AbortHandle
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        self.insert(spawn_blocking(f))
+    }
+
+    /// As [`spawn_blocking`](Self::spawn_blocking), on the pool of `ev`.
+    #[track_caller]
+    pub fn spawn_blocking_on<F>(&mut self, f: F, ev: &EventLoop) -> AbortHandle
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        self.insert(TaskHandle::from(ev.run_blocking(f)))
     }
 
     /// Takes a task in that was started already.

@@ -45,10 +45,9 @@ fn a_job_that_panics_is_an_error_for_who_reads_it() {
             .unwrap_err();
         assert!(error.is_panic() && !error.is_aborted());
         assert_eq!(error.to_string(), "the job panicked: no such row");
-        assert_eq!(
-            (error.id(), error.job().map(|job| job.serial())),
-            (None, Some(1))
-        );
+        let id = error.id().unwrap();
+        assert!(id.is_job() && id.serial() == 1);
+        assert_eq!(id.to_string(), "job 1");
         assert_eq!(
             *error.into_panic().downcast::<&str>().unwrap(),
             "no such row"
@@ -144,7 +143,7 @@ fn a_job_that_has_not_begun_can_be_taken_back() {
             assert!(second.is_finished());
             noted.note("aborted");
             let error = second.await.unwrap_err();
-            assert!(error.is_aborted() && error.job().is_some());
+            assert!(error.is_aborted() && error.id().is_some());
             assert_eq!(error.to_string(), "the job was aborted");
             gate.open();
             first.await.unwrap();
@@ -221,7 +220,8 @@ fn tokio_s_spawn_blocking_gives_the_handle_of_a_task() {
             let aborts = handles[2].abort_handle();
             aborts.abort();
             assert!(aborts.is_finished() && handles[2].is_finished());
-            assert!(handles[1].id().is_none());
+            assert!(handles[1].id().unwrap().is_job() && !handles[0].id().unwrap().is_job());
+            assert_eq!(aborts.id(), handles[2].id());
             handles[1].request_cancel();
             gate.open();
             let [task, job, aborted] = handles;

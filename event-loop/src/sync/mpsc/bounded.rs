@@ -9,7 +9,7 @@ use tokio::sync::mpsc as tokio_mpsc;
 
 use super::error::{SendError, SendTimeoutError, TryRecvError, TrySendError};
 use super::{AN_ITEM, CLOSING, Permit, PermitIterator, ROOM};
-use crate::sync::leaf::{Leaf, Unbudgeted, attempt, poll_leaf};
+use crate::sync::leaf::{Leaf, Unbudgeted, attempt, expect_may_block, poll_leaf};
 use crate::sync::record::{Kind, ReceiverEnd, SenderEnd, WeakEnd, ends};
 use crate::time::timeout;
 
@@ -77,6 +77,26 @@ impl<T> Receiver<T> {
     /// [`TryRecvError::Empty`] if one may still come, [`TryRecvError::Disconnected`] if not.
     pub fn try_recv(&mut self) -> Result<T, TryRecvError> {
         self.inner.try_recv()
+    }
+
+    /// As [`Receiver::recv`], but blocks the thread.
+    ///
+    /// # Panics
+    /// On a thread that runs a loop: use it in a blocking job.
+    #[track_caller]
+    pub fn blocking_recv(&mut self) -> Option<T> {
+        expect_may_block();
+        self.inner.blocking_recv()
+    }
+
+    /// As [`Receiver::recv_many`], but blocks the thread.
+    ///
+    /// # Panics
+    /// On a thread that runs a loop: use it in a blocking job.
+    #[track_caller]
+    pub fn blocking_recv_many(&mut self, buffer: &mut Vec<T>, limit: usize) -> usize {
+        expect_may_block();
+        self.inner.blocking_recv_many(buffer, limit)
     }
 
     /// Refuses further items; those that were sent can still be received.
@@ -160,6 +180,19 @@ impl<T> Sender<T> {
             }
             Err(_) => Err(SendError(value)),
         }
+    }
+
+    /// As [`Sender::send`], but blocks the thread.
+    ///
+    /// # Errors
+    /// The item, if the receiver is closed or gone.
+    ///
+    /// # Panics
+    /// On a thread that runs a loop: use it in a blocking job.
+    #[track_caller]
+    pub fn blocking_send(&self, value: T) -> Result<(), SendError<T>> {
+        expect_may_block();
+        self.inner.blocking_send(value)
     }
 
     /// Waits until the receiver is closed or gone.

@@ -8,7 +8,7 @@ use tokio::sync::mpsc as tokio_mpsc;
 
 use super::error::{SendError, TryRecvError};
 use super::{AN_ITEM, CLOSING};
-use crate::sync::leaf::{Unbudgeted, poll_leaf};
+use crate::sync::leaf::{Unbudgeted, expect_may_block, poll_leaf};
 use crate::sync::record::{Kind, ReceiverEnd, SenderEnd, WeakEnd, ends};
 
 /// A queue of any length; memory is its limit.
@@ -66,6 +66,26 @@ impl<T> UnboundedReceiver<T> {
     /// [`TryRecvError::Empty`] if one may still come, [`TryRecvError::Disconnected`] if not.
     pub fn try_recv(&mut self) -> Result<T, TryRecvError> {
         self.inner.try_recv()
+    }
+
+    /// As [`UnboundedReceiver::recv`], but blocks the thread.
+    ///
+    /// # Panics
+    /// On a thread that runs a loop: use it in a blocking job.
+    #[track_caller]
+    pub fn blocking_recv(&mut self) -> Option<T> {
+        expect_may_block();
+        self.inner.blocking_recv()
+    }
+
+    /// As [`UnboundedReceiver::recv_many`], but blocks the thread.
+    ///
+    /// # Panics
+    /// On a thread that runs a loop: use it in a blocking job.
+    #[track_caller]
+    pub fn blocking_recv_many(&mut self, buffer: &mut Vec<T>, limit: usize) -> usize {
+        expect_may_block();
+        self.inner.blocking_recv_many(buffer, limit)
     }
 
     /// Refuses further items; those that were sent can still be received.

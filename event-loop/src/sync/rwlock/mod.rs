@@ -10,7 +10,7 @@ use std::panic::Location;
 
 use tokio::sync::TryLockError;
 
-use super::leaf::{Leaf, attempt};
+use super::leaf::{Leaf, attempt, expect_may_block};
 use super::record::{Kind, Origin};
 
 pub use owned::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard};
@@ -119,6 +119,28 @@ impl<T: ?Sized> RwLock<T> {
             };
             RwLockWriteGuard::new(inner, self.origin.hold(site))
         }
+    }
+
+    /// Blocks the thread until nobody writes, nor waited earlier to write, and locks it for reading.
+    ///
+    /// # Panics
+    /// On a thread that runs a loop: use it in a blocking job.
+    #[track_caller]
+    pub fn blocking_read(&self) -> RwLockReadGuard<'_, T> {
+        expect_may_block();
+        let inner = self.inner.blocking_read();
+        RwLockReadGuard::new(inner, self.origin.hold(Location::caller()))
+    }
+
+    /// Blocks the thread until nobody reads nor writes, and locks it for writing.
+    ///
+    /// # Panics
+    /// On a thread that runs a loop: use it in a blocking job.
+    #[track_caller]
+    pub fn blocking_write(&self) -> RwLockWriteGuard<'_, T> {
+        expect_may_block();
+        let inner = self.inner.blocking_write();
+        RwLockWriteGuard::new(inner, self.origin.hold(Location::caller()))
     }
 
     /// Locks it for reading, if that is possible now.
