@@ -11,6 +11,7 @@ mod pool;
 mod queue;
 mod shutdown;
 mod stats;
+mod sync;
 
 use std::sync::{Condvar, Mutex};
 use std::thread;
