@@ -4,6 +4,7 @@
 //! of the document is rendered from the same table.
 
 mod backends;
+mod blocking;
 mod budget;
 mod callbacks;
 mod clause;
@@ -29,6 +30,7 @@ use clause::Test;
 /// Every test of the suite; one of a file that is missing here fails.
 fn tests() -> impl Iterator<Item = &'static Test> {
     let files = [
+        blocking::CLAUSES,
         budget::CLAUSES,
         callbacks::CLAUSES,
         closing::CLAUSES,

@@ -14,9 +14,6 @@ use crate::tests;
 
 /// Clauses that wait for their feature, and for which.
 const NOT_BUILT_YET: &[(&str, &str)] = &[
-    ("B1", "blocking work"),
-    ("B2", "blocking work"),
-    ("B3", "blocking work"),
     ("B4", "blocking work"),
     ("S1", "signals"),
     ("S2", "signals"),

@@ -28,6 +28,7 @@ macro_rules! programs {
             pub(crate) async fn all() {
                 macros().await;
                 tasks().await;
+                blocking().await;
                 budget().await;
                 time().await;
                 mutexes().await;
@@ -91,6 +92,36 @@ macro_rules! programs {
                 set.spawn(pending());
                 set.shutdown().await;
                 set.detach_all();
+            }
+
+            async fn blocking() {
+                let job: $lib::task::JoinHandle<u32> = $lib::task::spawn_blocking(|| 7);
+                assert_eq!(job.await.unwrap(), 7);
+                let broken = $lib::task::spawn_blocking(|| panic!("boom"));
+                let error: $lib::task::JoinError = broken.await.map(|(): ()| ()).unwrap_err();
+                assert!(error.is_panic() && !error.is_cancelled());
+                let mut set = $lib::task::JoinSet::new();
+                set.spawn_blocking(|| 1);
+                let (_, one) = set.join_next_with_id().await.unwrap().unwrap();
+                assert_eq!(one, 1);
+
+                let (to_job, mut inbox) = $lib::sync::mpsc::channel(1);
+                let (reply, answer) = $lib::sync::oneshot::channel();
+                let locked = Arc::new($lib::sync::Mutex::new(0));
+                let shared = locked.clone();
+                let job = $lib::task::spawn_blocking(move || {
+                    while let Some(n) = inbox.blocking_recv() {
+                        *shared.blocking_lock() += n;
+                    }
+                    answer.blocking_recv().unwrap()
+                });
+                for n in 0..4 {
+                    to_job.send(n).await.unwrap();
+                }
+                drop(to_job);
+                reply.send(()).unwrap();
+                job.await.unwrap();
+                assert_eq!(*locked.lock().await, 6);
             }
 
             async fn budget() {
