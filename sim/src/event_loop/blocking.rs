@@ -11,20 +11,19 @@ use crate::world::waits::Wait;
 
 impl Blocking for SimLoop {
     fn run_worker(&self, worker: Worker) -> Result<(), BlockingError> {
-        // A world has no threads of its own yet: the job is a task that blocks.
-        let ev = self.world.event_loop(self.host);
-        let ev = ev.filter(|_| !self.is_closed());
-        let ev = ev.ok_or(BlockingError::Closed)?;
-        let task = ev.try_spawn(async move { worker.run() });
-        task.map_err(|_| BlockingError::Closed)?.detach();
-        Ok(())
+        if self.is_closed() {
+            return Err(BlockingError::Closed);
+        }
+        self.world.run_worker(self.host, worker)
     }
 
     fn idle_workers(&self) -> usize {
-        0
+        self.world.idle_workers(self.host)
     }
 
-    fn between_jobs(&self) {}
+    fn between_jobs(&self) {
+        self.world.give_way();
+    }
 
     fn job_asked(&self, job: JobId, site: &'static Location<'static>, in_line: usize) {
         self.open(|core| {
@@ -49,6 +48,6 @@ impl Blocking for SimLoop {
     }
 
     fn is_on_loop_thread(&self) -> bool {
-        true
+        self.world.is_on_loop_thread()
     }
 }

@@ -278,7 +278,11 @@ impl Backend for SimLoop {
     }
 
     fn block_for(&self, span: Duration) {
-        self.world.block_for(span);
+        if self.world.is_on_loop_thread() {
+            return self.world.block_for(span);
+        }
+        // On any other thread it is what it is in production: a sleep of the thread's own.
+        self.world.sleep_until(self.world.now() + span);
     }
 
     fn watch_polls(&self, threshold: Option<Duration>) {

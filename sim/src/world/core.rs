@@ -1,5 +1,6 @@
 //! The state of one run: the clock, what can run, what is pending, and the rule for what is next.
 
+use std::collections::BTreeMap;
 use std::panic::Location;
 use std::task::Waker;
 use std::time::Duration;
@@ -17,6 +18,7 @@ use super::inbox::Inbox;
 use super::intervention::Intervention;
 use super::iterations::Iterations;
 use super::plans::Plans;
+use super::pool::Resting;
 use super::properties::Properties;
 use super::ready::{Lane, Ready, ReadyQueue, Strategy};
 use super::recording::{Recording, Woken};
@@ -93,6 +95,8 @@ pub(crate) struct Core {
     pub(crate) properties: Properties,
     pub(super) known_properties: usize,
     pub(crate) hosts: Vec<Host>,
+    /// The pools of those that have had blocking jobs.
+    pub(super) pools: BTreeMap<u32, Resting>,
     pub(super) directory: Directory,
     pub(crate) processes: Processes,
     /// Loops that threads of the program run.
@@ -210,6 +214,7 @@ impl Core {
             choices,
             trace,
             hosts: Vec::new(),
+            pools: BTreeMap::new(),
             directory: Directory::default(),
             processes: Processes::default(),
             siblings: Vec::new(),

@@ -19,7 +19,7 @@ const TICK: Duration = Duration::from_millis(1);
 
 #[test]
 fn a_job_gives_its_value_to_who_awaits_it() {
-    on(Backends::Production, |backend| {
+    on(Backends::Everywhere, |backend| {
         let ev = backend.make();
         let sum = ev.run_until_complete(async {
             let jobs: Vec<_> = (0..10).map(|n| run_blocking(move || n * n)).collect();
@@ -35,7 +35,7 @@ fn a_job_gives_its_value_to_who_awaits_it() {
 
 #[test]
 fn a_job_that_panics_is_an_error_for_who_reads_it() {
-    on(Backends::Production, |backend| {
+    on(Backends::Everywhere, |backend| {
         let ev = backend.make();
         let told = reports(&ev);
         let error = ev
@@ -59,7 +59,7 @@ fn a_job_that_panics_is_an_error_for_who_reads_it() {
 
 #[test]
 fn a_panic_that_nobody_reads_goes_to_the_exception_handler() {
-    on(Backends::Production, |backend| {
+    on(Backends::Everywhere, |backend| {
         let ev = backend.make();
         let told = reports(&ev);
         let site = ev
@@ -105,7 +105,7 @@ fn a_panic_that_nobody_reads_goes_to_the_exception_handler() {
 
 #[test]
 fn a_value_that_nobody_reads_is_dropped() {
-    on(Backends::Production, |backend| {
+    on(Backends::Everywhere, |backend| {
         let ev = backend.make();
         let dropped = Log::new();
         let kept = dropped.clone();
@@ -125,7 +125,7 @@ fn a_value_that_nobody_reads_is_dropped() {
 
 #[test]
 fn a_job_that_has_not_begun_can_be_taken_back() {
-    on(Backends::Production, |backend| {
+    on(Backends::Everywhere, |backend| {
         let ev = with_threads(backend, 1, BlockingQueue::Unbounded);
         let log = Log::new();
         let noted = log.clone();
@@ -156,7 +156,7 @@ fn a_job_that_has_not_begun_can_be_taken_back() {
 
 #[test]
 fn a_job_that_runs_or_has_ended_cannot_be_taken_back() {
-    on(Backends::Production, |backend| {
+    on(Backends::Everywhere, |backend| {
         let ev = backend.make();
         let values = ev.run_until_complete(async {
             let gate = Arc::new(Gate::default());
@@ -186,7 +186,7 @@ fn a_job_that_runs_or_has_ended_cannot_be_taken_back() {
 
 #[test]
 fn the_loop_is_current_in_a_job_which_may_start_tasks_and_jobs() {
-    on(Backends::Production, |backend| {
+    on(Backends::Everywhere, |backend| {
         let ev = backend.make();
         let inner = ev.clone();
         let value = ev.run_until_complete(async move {
@@ -207,7 +207,7 @@ fn the_loop_is_current_in_a_job_which_may_start_tasks_and_jobs() {
 
 #[test]
 fn tokio_s_spawn_blocking_gives_the_handle_of_a_task() {
-    on(Backends::Production, |backend| {
+    on(Backends::Everywhere, |backend| {
         let ev = with_threads(backend, 1, BlockingQueue::Unbounded);
         ev.run_until_complete(async {
             let gate = Arc::new(Gate::default());
@@ -252,7 +252,7 @@ fn without_a_loop_a_job_is_refused_with_the_words_of_no_loop() {
 
 #[test]
 fn a_closed_loop_refuses_jobs_and_drops_those_that_have_not_begun() {
-    on(Backends::Production, |backend| {
+    on(Backends::Everywhere, |backend| {
         let ev = with_threads(backend, 1, BlockingQueue::Unbounded);
         let (log, gate) = (Log::new(), Arc::new(Gate::default()));
         let (noted, held) = (log.clone(), gate.clone());
@@ -332,7 +332,7 @@ fn a_pool_of_no_threads_is_refused_where_the_loop_is_made() {
         };
         assert_eq!((setting, given), ("blocking_threads", 0));
     }
-    on(Backends::Production, |backend| {
+    on(Backends::Everywhere, |backend| {
         let ev = backend.make();
         let error = ev.set_blocking_threads(0).unwrap_err();
         assert_eq!(
@@ -344,7 +344,7 @@ fn a_pool_of_no_threads_is_refused_where_the_loop_is_made() {
 
 #[test]
 fn a_pool_is_sized_before_the_first_run_and_the_first_job() {
-    on(Backends::Production, |backend| {
+    on(Backends::Everywhere, |backend| {
         let ev = backend.make();
         ev.set_blocking_threads(3).unwrap();
         ev.run_until_complete(async {}).unwrap();

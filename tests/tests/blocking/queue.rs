@@ -33,7 +33,7 @@ fn stats() -> event_loop::BlockingStats {
 
 #[test]
 fn jobs_begin_in_the_order_in_which_they_were_asked_for() {
-    on(Backends::Production, |backend| {
+    on(Backends::Everywhere, |backend| {
         let ev = with_threads(backend, 1, BlockingQueue::Unbounded);
         let log = Log::new();
         let noted = log.clone();
@@ -55,7 +55,7 @@ fn jobs_begin_in_the_order_in_which_they_were_asked_for() {
 
 #[test]
 fn a_full_queue_refuses_and_says_how_full_it_is() {
-    on(Backends::Production, |backend| {
+    on(Backends::Everywhere, |backend| {
         let ev = with_threads(backend, 1, BlockingQueue::Refuse(2));
         ev.run_until_complete(async {
             let gate = Arc::new(Gate::default());
@@ -92,7 +92,7 @@ fn a_full_queue_refuses_and_says_how_full_it_is() {
 
 #[test]
 fn who_has_seen_the_end_of_a_job_finds_its_thread_free() {
-    on(Backends::Production, |backend| {
+    on(Backends::Everywhere, |backend| {
         let ev = with_threads(backend, 1, BlockingQueue::Refuse(0));
         ev.run_until_complete(async {
             for n in 0..50 {
@@ -105,7 +105,7 @@ fn who_has_seen_the_end_of_a_job_finds_its_thread_free() {
 
 #[test]
 fn a_job_that_is_taken_back_leaves_its_room_to_another() {
-    on(Backends::Production, |backend| {
+    on(Backends::Everywhere, |backend| {
         let ev = with_threads(backend, 1, BlockingQueue::Refuse(1));
         ev.run_until_complete(async {
             let gate = Arc::new(Gate::default());
@@ -124,7 +124,7 @@ fn a_job_that_is_taken_back_leaves_its_room_to_another() {
 
 #[test]
 fn a_full_queue_lets_callers_wait_for_room_first_come_first_served() {
-    on(Backends::Production, |backend| {
+    on(Backends::Everywhere, |backend| {
         let ev = with_threads(backend, 1, BlockingQueue::Wait(1));
         let order = Log::new();
         let noted = order.clone();
@@ -159,7 +159,7 @@ fn a_full_queue_lets_callers_wait_for_room_first_come_first_served() {
 #[test]
 fn who_awaits_the_room_of_each_job_never_has_more_than_one_outside() {
     for capacity in [0, 3] {
-        on(Backends::Production, |backend| {
+        on(Backends::Everywhere, |backend| {
             let ev = with_threads(backend, 2, BlockingQueue::Wait(capacity));
             let stats = ev.run_until_complete(async move {
                 for n in 0..40 {
@@ -182,7 +182,7 @@ fn who_awaits_the_room_of_each_job_never_has_more_than_one_outside() {
 
 #[test]
 fn an_unbounded_queue_grows_with_a_burst_and_a_bounded_one_does_not() {
-    on(Backends::Production, |backend| {
+    on(Backends::Everywhere, |backend| {
         let burst = |ev: &EventLoop| {
             ev.run_until_complete(async {
                 let gate = Arc::new(Gate::default());

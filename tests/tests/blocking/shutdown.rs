@@ -15,7 +15,7 @@ const GRACE: Duration = Duration::from_millis(20);
 
 #[test]
 fn a_shutdown_waits_for_the_jobs_there_are_and_takes_no_more() {
-    on(Backends::Production, |backend| {
+    on(Backends::Everywhere, |backend| {
         let ev = with_threads(backend, 1, BlockingQueue::Unbounded);
         let ran = Log::new();
         let noted = ran.clone();
@@ -49,7 +49,7 @@ fn a_shutdown_waits_for_the_jobs_there_are_and_takes_no_more() {
 
 #[test]
 fn a_shutdown_tells_of_what_its_grace_was_too_short_for() {
-    on(Backends::Production, |backend| {
+    on(Backends::Everywhere, |backend| {
         let ev = with_threads(backend, 1, BlockingQueue::Unbounded);
         ev.run_until_complete(async {
             let ev = event_loop::current().unwrap();
@@ -101,7 +101,7 @@ fn a_shutdown_tells_of_what_its_grace_was_too_short_for() {
 
 #[test]
 fn a_grace_of_zero_waits_for_nobody() {
-    on(Backends::Production, |backend| {
+    on(Backends::Everywhere, |backend| {
         let ev = with_threads(backend, 1, BlockingQueue::Unbounded);
         ev.run_until_complete(async {
             let ev = event_loop::current().unwrap();
@@ -121,7 +121,7 @@ fn a_grace_of_zero_waits_for_nobody() {
 
 #[test]
 fn who_waits_for_room_is_given_up_with_the_others() {
-    on(Backends::Production, |backend| {
+    on(Backends::Everywhere, |backend| {
         let ev = with_threads(backend, 1, BlockingQueue::Wait(0));
         ev.run_until_complete(async {
             let ev = event_loop::current().unwrap();
@@ -146,7 +146,7 @@ fn who_waits_for_room_is_given_up_with_the_others() {
 
 #[test]
 fn the_shutdown_of_a_pool_that_had_no_job_is_over_at_once() {
-    on(Backends::Production, |backend| {
+    on(Backends::Everywhere, |backend| {
         let ev = backend.make();
         let report = ev.run_until_complete(ev.shutdown_executor(GRACE)).unwrap();
         assert!(report.is_clean() && report.took < GRACE, "{report}");

@@ -13,7 +13,7 @@ const TICK: Duration = Duration::from_millis(1);
 
 #[test]
 fn a_pool_that_had_no_job_has_no_thread() {
-    on(Backends::Production, |backend| {
+    on(Backends::Everywhere, |backend| {
         let stats = backend.make().blocking_stats();
         assert_eq!((stats.threads, stats.workers, stats.idle), (512, 0, 0));
         assert_eq!((stats.running, stats.queued, stats.done), (0, 0, 0));
@@ -23,7 +23,7 @@ fn a_pool_that_had_no_job_has_no_thread() {
 
 #[test]
 fn every_job_is_counted_once_wherever_it_stands() {
-    on(Backends::Production, |backend| {
+    on(Backends::Everywhere, |backend| {
         let ev = with_threads(backend, 2, BlockingQueue::Refuse(3));
         ev.run_until_complete(async {
             let stats = || event_loop::current().unwrap().blocking_stats();
@@ -68,7 +68,7 @@ fn every_job_is_counted_once_wherever_it_stands() {
 
 #[test]
 fn the_longest_wait_is_that_of_the_job_that_stood_in_line() {
-    on(Backends::Production, |backend| {
+    on(Backends::Everywhere, |backend| {
         let ev = with_threads(backend, 1, BlockingQueue::Unbounded);
         let stats = ev.run_until_complete(async {
             let first = run_blocking(|| block(Duration::from_millis(30)));

@@ -14,7 +14,7 @@ const TICK: Duration = Duration::from_millis(1);
 
 #[test]
 fn a_job_waits_for_what_a_task_sends_and_a_task_for_what_a_job_sends() {
-    on(Backends::Production, |backend| {
+    on(Backends::Everywhere, |backend| {
         let ev = backend.make();
         let sum = ev.run_until_complete(async {
             let (to_job, mut inbox) = mpsc::channel(1);
@@ -44,7 +44,7 @@ fn a_job_waits_for_what_a_task_sends_and_a_task_for_what_a_job_sends() {
 
 #[test]
 fn an_unbounded_channel_a_oneshot_and_a_broadcast_give_to_a_job() {
-    on(Backends::Production, |backend| {
+    on(Backends::Everywhere, |backend| {
         let ev = backend.make();
         let got = ev.run_until_complete(async {
             let (items, mut inbox) = mpsc::unbounded_channel();
@@ -82,7 +82,7 @@ fn an_unbounded_channel_a_oneshot_and_a_broadcast_give_to_a_job() {
 
 #[test]
 fn a_job_locks_what_tasks_lock() {
-    on(Backends::Production, |backend| {
+    on(Backends::Everywhere, |backend| {
         let ev = backend.make();
         let counts = ev.run_until_complete(async {
             let (mutex, rwlock) = (Arc::new(Mutex::new(0)), Arc::new(RwLock::new(0)));
@@ -152,7 +152,7 @@ fn a_thread_that_runs_a_loop_is_refused_in_tokio_s_words() {
         let (_sender, mut receiver) = broadcast::channel::<()>(1);
         refused("broadcast blocking_recv", || receiver.blocking_recv());
     }
-    on(Backends::Production, |backend| {
+    on(Backends::Everywhere, |backend| {
         let ev = backend.make();
         ev.run_until_complete(async {
             all();
@@ -172,7 +172,7 @@ fn a_thread_that_runs_a_loop_is_refused_in_tokio_s_words() {
 
 #[test]
 fn a_thread_of_one_s_own_may_block_though_it_has_entered_the_loop() {
-    on(Backends::Production, |backend| {
+    on(Backends::Everywhere, |backend| {
         let ev = backend.make();
         let got = ev.run_until_complete(async {
             let ev: EventLoop = event_loop::current().unwrap();
@@ -194,7 +194,7 @@ fn a_thread_of_one_s_own_may_block_though_it_has_entered_the_loop() {
 
 #[test]
 fn a_job_drives_a_future_with_any_block_on() {
-    on(Backends::Production, |backend| {
+    on(Backends::Everywhere, |backend| {
         let ev = backend.make();
         let value = ev.run_until_complete(async {
             let begun = event_loop::time::Instant::now();

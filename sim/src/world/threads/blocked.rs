@@ -23,7 +23,7 @@ impl World {
     }
 
     /// The calling thread waits for `span` of time to pass, or until a signal interrupts it.
-    pub(in crate::world) fn sleep_until(&self, until: Instant) -> Option<Outcome> {
+    pub(crate) fn sleep_until(&self, until: Instant) -> Option<Outcome> {
         let is_past = self.core.try_with(|core| core.now >= until).ok()?;
         match is_past {
             true => self.give_way().then_some(Outcome::TimedOut),
@@ -65,7 +65,7 @@ impl World {
     }
 
     /// Lets others run before the calling thread goes on; false if it is not of the world.
-    pub(in crate::world) fn give_way(&self) -> bool {
+    pub(crate) fn give_way(&self) -> bool {
         let others = self.core.try_with(|core| {
             // Who yields until something happens takes time for it, as a task does.
             core.count_turn();

@@ -56,6 +56,17 @@ impl World {
         self.resume(home)
     }
 
+    /// Whether the calling thread runs loops: it drives the world, or is the home of a host.
+    pub(crate) fn is_on_loop_thread(&self) -> bool {
+        self.current_thread().is_none_or(|id| {
+            let is_home = |core: &mut Core| {
+                let threads = core.threads.as_ref();
+                threads.is_some_and(|threads| threads.homes.values().any(|home| *home == id))
+            };
+            self.enter(is_home).unwrap_or(false)
+        })
+    }
+
     fn keep_house(self: &Arc<Self>, host: u32) {
         let Some(id) = self.current_thread() else {
             return;

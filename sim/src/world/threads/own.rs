@@ -13,7 +13,6 @@ use crate::world::presence::Presence;
 use crate::world::verdict::VerdictKind;
 use crate::world::{World, here};
 
-#[allow(dead_code, reason = "the pool of blocking work runs on it")]
 impl World {
     /// Makes a simulated thread of the host, which runs `body` at its turns; the host's loop is
     /// current in it. `name` is what traces and entries call it by.
