@@ -12,6 +12,7 @@ mod queue;
 mod shutdown;
 mod stats;
 mod sync;
+mod worlds;
 
 use std::sync::{Condvar, Mutex};
 use std::thread;

@@ -136,13 +136,13 @@ fn a_job_takes_what_its_blocking_calls_add_up_to(backend: Backend) {
     let took = ev.run_until_complete(async {
         let begun = Instant::now();
         let inside = run_blocking(move || {
-            block(Duration::from_micros(30_250));
-            block(Duration::from_micros(19_250));
+            block(Duration::from_millis(30));
+            block(Duration::from_millis(19));
             begun.elapsed()
         });
         (inside.await.unwrap(), begun.elapsed())
     });
-    let exactly = Duration::from_micros(49_500);
+    let exactly = Duration::from_millis(49);
     assert_eq!(took, Ok((exactly, exactly)));
 }
 
