@@ -2,5 +2,6 @@
 //! scenes that are played in child processes and in worlds.
 
 pub mod child;
+pub mod outside;
 pub mod scenes;
 pub mod workload;

@@ -20,6 +20,7 @@ use event_loop::time::{Instant, Sleep, sleep, sleep_until};
 use event_loop::{Closed, EventLoop, LoopConfig, production};
 use insta::assert_snapshot;
 use sim::{Config, Profile};
+use tests::outside::Outside;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use backends::Backends::{Everywhere, Production, Simulated};
@@ -224,11 +225,10 @@ fn a_call_of_a_closed_loop_is_not_cancelled_any_more() {
 
 #[test]
 fn a_foreign_thread_in_a_world_is_a_verdict() {
+    let outside = Outside::start();
     let run = sim::run_once(&Config::new(), 0, |sim| async move {
         let ev = sim.event_loop();
-        let touch = thread::Builder::new().name("outsider".into());
-        let touched = touch.spawn(move || ev.call_soon(|| ()).is_ok());
-        touched.unwrap().join().unwrap();
+        outside.run(move || ev.call_soon(|| ()).is_ok()).unwrap();
         sleep(TICK).await;
     });
     assert_snapshot!(run.verdict.unwrap().message, @"thread 'outsider' touched the world from outside: when it does is not the seed's to decide; do its work in a task of the world");

@@ -4,13 +4,13 @@
 use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 use std::time::Duration;
 
 use event_loop::properties::{PropertyKind, catalogue};
 use event_loop::time::sleep;
 use event_loop::{EventLoop, LoopConfig, always, buggify, production, reachable, sometimes};
 use sim::{Config, PropertyHits, Run, Sim, VerdictKind, record_once, replay_once, run_once};
+use tests::outside::Outside;
 
 const SEEDS: u64 = 20;
 
@@ -138,6 +138,7 @@ fn state_all(evaluated: &Cell<u32>) {
 
 #[test]
 fn nothing_is_evaluated_in_production_nor_outside_a_loop_nor_on_another_thread() {
+    let threads = [Outside::start(), Outside::start()];
     // From here on the process has had a world.
     let run = run_once(&Config::new(), 1, |sim: Sim| async move {
         let ev = sim.event_loop();
@@ -152,8 +153,10 @@ fn nothing_is_evaluated_in_production_nor_outside_a_loop_nor_on_another_thread()
             state_all(&evaluated);
             evaluated.get()
         };
-        let counts = [thread::spawn(foreign), thread::spawn(outside)];
-        counts.map(|thread| thread.join().unwrap())
+        [
+            threads[0].run(foreign).unwrap(),
+            threads[1].run(outside).unwrap(),
+        ]
     });
     assert_eq!(run.verdict, None);
     assert_eq!(run.value, Some([0, 0]));

@@ -323,14 +323,17 @@ mod planted {
         event_loop::time::sleep(Duration::from_secs(1)).await;
     }
 
-    #[sim::test]
+    #[test]
     #[ignore = "fails on purpose"]
-    async fn a_foreign_thread() {
-        let ev = event_loop::current().unwrap();
-        std::thread::spawn(move || ev.spawn(async {}).detach())
-            .join()
-            .unwrap();
-        event_loop::yield_now().await;
+    fn a_foreign_thread() {
+        let outside = tests::outside::Outside::start();
+        sim::check(&sim::Config::new(), |sim: sim::Sim| {
+            let (ev, outside) = (sim.event_loop(), outside.clone());
+            async move {
+                outside.run(move || ev.spawn(async {}).detach()).unwrap();
+                event_loop::yield_now().await;
+            }
+        });
     }
 
     #[sim::test]

@@ -2,7 +2,6 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, Weak};
-use std::thread;
 use std::time::Duration;
 
 use event_loop::net::{TcpListener, TcpStream};
@@ -10,6 +9,7 @@ use event_loop::time::sleep;
 use futures::FutureExt;
 use futures::channel::oneshot;
 use sim::{Config, Profile, Run, Sim, Verdict, VerdictKind, record_once, run_once};
+use tests::outside::Outside;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 const SEEDS: u64 = 10;
@@ -306,11 +306,6 @@ mod a_limit {
 mod a_foreign_thread {
     use super::*;
 
-    fn outsider<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-        let thread = thread::Builder::new().name("outsider".to_owned());
-        thread.spawn(work).unwrap().join().unwrap()
-    }
-
     #[track_caller]
     fn assert_told<T>(run: Run<T>) {
         let verdict = verdict(run);
@@ -321,11 +316,12 @@ mod a_foreign_thread {
     #[test]
     fn that_wakes_a_task_is_told_by_name() {
         for seed in 0..SEEDS {
-            assert_told(run_once(&Config::new(), seed, |_| async {
+            let outside = Outside::start();
+            assert_told(run_once(&Config::new(), seed, |_| async move {
                 let (sender, receiver) = oneshot::channel();
                 let waiting = event_loop::spawn(receiver);
                 sleep(Duration::from_millis(1)).await;
-                outsider(|| sender.send(()).unwrap());
+                outside.run(|| sender.send(()).unwrap()).unwrap();
                 waiting.await.unwrap().unwrap();
                 std::future::pending::<()>().await;
             }));
@@ -334,18 +330,21 @@ mod a_foreign_thread {
 
     #[test]
     fn that_spawns_is_refused_and_told_by_name() {
+        let outside = Outside::start();
         assert_told(run_once(&Config::new(), 0, |sim: Sim| async move {
             let ev = sim.event_loop();
-            outsider(move || assert!(ev.try_spawn(async {}).is_err()));
+            let refused = outside.run(move || ev.try_spawn(async {}).is_err());
+            assert!(refused.unwrap());
             std::future::pending::<()>().await;
         }));
     }
 
     #[test]
     fn that_aborts_a_task_is_told_by_name() {
-        assert_told(run_once(&Config::new(), 0, |_| async {
+        let outside = Outside::start();
+        assert_told(run_once(&Config::new(), 0, |_| async move {
             let task = event_loop::spawn(std::future::pending::<()>());
-            outsider(move || task.abort());
+            outside.run(move || task.abort()).unwrap();
             std::future::pending::<()>().await;
         }));
     }

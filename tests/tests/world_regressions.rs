@@ -11,6 +11,7 @@ use event_loop::time::sleep;
 use futures::channel::oneshot;
 use futures::{SinkExt, StreamExt};
 use sim::{Config, Host, Profile, Sim, Verdict, VerdictKind, record_once, replay_once, run_once};
+use tests::outside::Outside;
 
 /// A waker whose end is a message.
 struct SendsWhenDropped(Mutex<Option<oneshot::Sender<()>>>);
@@ -142,8 +143,9 @@ mod a_thread_outside_is_told_on {
     where
         T: Send + 'static,
     {
+        let outside = Outside::start();
         let run = run_once(&Config::new(), 0, |sim: Sim| async move {
-            let touched = std::thread::spawn(move || drop(touch(sim))).join();
+            let touched = outside.run(move || drop(touch(sim)));
             touched.err().map(|panic| match panic.downcast::<String>() {
                 Ok(text) => *text,
                 Err(_) => "no text".to_owned(),
@@ -156,19 +158,21 @@ mod a_thread_outside_is_told_on {
     fn though_the_run_ends_with_the_same_poll() {
         let ev = Arc::new(Mutex::new(None));
         let known = ev.clone();
+        let outside = Outside::start();
         let run = run_once(&Config::new(), 0, |sim: Sim| async move {
             *known.lock().unwrap() = Some(sim.event_loop());
             let spawns = move || drop(known.lock().unwrap().take().unwrap().spawn(async {}));
-            std::thread::spawn(spawns).join().unwrap();
+            outside.run(spawns).unwrap();
         });
         assert_eq!(run.verdict.unwrap().kind, VerdictKind::ForeignThread);
     }
 
     #[test]
     fn though_the_body_panics_over_it() {
+        let outside = Outside::start();
         let run = run_once(&Config::new(), 0, |sim: Sim| async move {
             let flips = move || sim.flip("from outside");
-            std::thread::spawn(flips).join().unwrap()
+            outside.run(flips).unwrap()
         });
         assert_eq!(run.verdict.unwrap().kind, VerdictKind::ForeignThread);
     }
@@ -188,17 +192,18 @@ mod a_thread_outside_is_told_on {
 
     #[test]
     fn also_while_the_world_ends() {
-        struct Touches(Option<Sim>);
+        struct Touches(Option<Sim>, Outside);
 
         impl Drop for Touches {
             fn drop(&mut self) {
                 let sim = self.0.take().unwrap();
-                let _ = std::thread::spawn(move || sim.flip("from outside")).join();
+                let _ = self.1.run(move || sim.flip("from outside"));
             }
         }
 
+        let outside = Outside::start();
         let run = run_once(&Config::new(), 0, |sim: Sim| async move {
-            let touches = Touches(Some(sim));
+            let touches = Touches(Some(sim), outside);
             event_loop::spawn(async move {
                 let _touches = touches;
                 std::future::pending::<()>().await;
@@ -414,11 +419,13 @@ mod a_loop_of_the_factory_on_another_thread {
     fn that_touches_a_run_under_way_ends_it() {
         let ev = made();
         let known = ev.clone();
+        let outside = Outside::start();
         let ended = ev.run_borrowed(async move {
-            elsewhere(move || {
+            let touched = outside.run(move || {
                 assert!(known.spawn(async {}).is_finished());
                 assert!(known.run_borrowed(async {}).is_err());
             });
+            touched.unwrap();
             event_loop::yield_now().await;
         });
         let text = ended.unwrap_err().to_string();

@@ -60,7 +60,7 @@ impl Kernel for World {
         deadline: Option<(ClockId, Duration)>,
         still: &dyn Fn() -> bool,
     ) -> Option<FutexWait> {
-        let until = deadline.map(|(clock, reading)| self.when(clock, reading));
+        let until = deadline.map(|(clock, reading)| self.behind(clock, reading));
         self.wait_for_futex(word, bitset, until, still)
     }
 
@@ -93,7 +93,7 @@ impl Kernel for World {
         thread: ThreadId,
         deadline: Option<(ClockId, Duration)>,
     ) -> Option<ThreadJoin> {
-        let until = deadline.map(|(clock, reading)| self.when(clock, reading));
+        let until = deadline.map(|(clock, reading)| self.behind(clock, reading));
         self.join_thread(thread, until)
     }
 
@@ -112,6 +112,12 @@ impl World {
             }
         };
         self.in_world(Instant::BEGIN + reading.saturating_sub(epoch))
+    }
+
+    /// When a wait ends whose deadline this is: not at it but behind, as on every machine. Who
+    /// waits for what is left of a span would else have nothing left, and wait again, for ever.
+    fn behind(&self, clock: ClockId, deadline: Duration) -> Instant {
+        self.when(clock, deadline.saturating_add(Duration::from_nanos(1)))
     }
 
     /// The world's time when the machine's clock says this.

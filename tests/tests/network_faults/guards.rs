@@ -7,6 +7,7 @@ use std::time::Duration;
 use event_loop::time::{sleep, timeout};
 use sim::net::{Guard, RuleError, hold, partition, repair};
 use sim::{Config, Run, Sim, VerdictKind, record_once, run_once};
+use tests::outside::Outside;
 
 use crate::service::{ask, started};
 
@@ -103,9 +104,10 @@ fn a_guard_of_an_outer_world_is_dropped_in_an_inner_one() {
 
 #[test]
 fn a_guard_dropped_by_a_foreign_thread_is_told_as_its_touch() {
-    let run = run(async |_| {
+    let outside = Outside::start();
+    let run = run(async move |_| {
         let cut = partition("main", "svc");
-        std::thread::spawn(move || drop(cut)).join().unwrap();
+        outside.run(move || drop(cut)).unwrap();
         sleep(SECOND).await;
     });
     assert_eq!(run.verdict.unwrap().kind, VerdictKind::ForeignThread);
