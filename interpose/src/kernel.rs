@@ -21,6 +21,12 @@ pub trait Kernel: Send + Sync {
     /// Fills `buf` with the world's entropy.
     fn fill_random(&self, buf: &mut [u8]);
 
+    /// How many CPUs a thread may run on, for `available_parallelism` and its kind; `None` for those
+    /// of the machine.
+    fn cpus(&self) -> Option<u32> {
+        None
+    }
+
     /// Blocks the calling thread until `clock` says `until`: all of libc's sleeps. `None` lets the
     /// thread sleep in real time.
     ///

@@ -2,7 +2,7 @@
 //! a simulator of threads cannot do without. The only crate of the workspace with unsafe code.
 //!
 //! Linking this crate changes nothing by itself: a thread's calls to libc's clocks, entropy, sleeps
-//! and threads, and to `syscall`, go on to libc, at the cost of one test of a thread-local. Inside
+//! and threads, to `syscall` and to `sched_getaffinity`, go on to libc, at the cost of one test of a thread-local. Inside
 //! [`enter`], they are answered by a [`Kernel`]. So the standard library's clocks and hash keys,
 //! and every library's entropy, become functions of the world.
 //!

@@ -14,13 +14,14 @@ use std::time::{Duration, Instant, SystemTime};
 
 use world::{errno, in_fresh_world};
 
-const NAMES: [&CStr; 16] = [
+const NAMES: [&CStr; 17] = [
     c"clock_gettime",
     c"gettimeofday",
     c"time",
     c"getrandom",
     c"getentropy",
     c"syscall",
+    c"sched_getaffinity",
     c"nanosleep",
     c"clock_nanosleep",
     c"usleep",
@@ -67,6 +68,7 @@ fn the_symbols_are_linked_into_a_program_that_depends_on_the_crate() {
         libc::getrandom as *const c_void,
         libc::getentropy as *const c_void,
         libc::syscall as *const c_void,
+        libc::sched_getaffinity as *const c_void,
         libc::nanosleep as *const c_void,
         libc::clock_nanosleep as *const c_void,
         libc::usleep as *const c_void,

@@ -9,6 +9,7 @@
 mod world;
 
 use std::cell::RefCell;
+use std::mem::MaybeUninit;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Barrier, Condvar, LazyLock, Mutex, Once, RwLock};
@@ -328,6 +329,34 @@ fn the_world_is_told_of_a_thread_that_the_machine_refuses() {
         assert_eq!(error.unwrap_err().raw_os_error(), Some(libc::EAGAIN));
         assert_eq!(turns.log(), ["0ns #0 makes #1", "0ns #0 did not make #1"]);
     });
+}
+
+#[test]
+fn the_cpus_are_the_worlds_bound_or_not() {
+    // std's own count looks at the quotas of the process's group too.
+    let count = || {
+        let mut set = MaybeUninit::<libc::cpu_set_t>::uninit();
+        // SAFETY: a set for writing of the size given.
+        unsafe {
+            let size = size_of::<libc::cpu_set_t>();
+            assert_eq!(libc::sched_getaffinity(0, size, set.as_mut_ptr()), 0);
+            libc::CPU_COUNT(set.assume_init_ref())
+        }
+    };
+    let real = count();
+    in_turns(|_| {
+        assert_eq!(count(), 11);
+        let pinned = interpose::pin_to_current_cpu();
+        assert_eq!(count(), 11);
+        let outside = interpose::suspend();
+        assert_eq!(count(), 1);
+        drop(outside);
+        drop(pinned);
+        assert_eq!(count(), 11);
+        let _outside = interpose::suspend();
+        assert_eq!(count(), real);
+    });
+    assert_eq!(count(), real);
 }
 
 #[test]

@@ -11,13 +11,14 @@ use cargo_metadata::Message;
 use object::{Object, ObjectSymbol};
 
 /// What `interpose` defines of libc.
-const INTERPOSED: [&str; 16] = [
+const INTERPOSED: [&str; 17] = [
     "clock_gettime",
     "gettimeofday",
     "time",
     "getrandom",
     "getentropy",
     "syscall",
+    "sched_getaffinity",
     "nanosleep",
     "clock_nanosleep",
     "usleep",

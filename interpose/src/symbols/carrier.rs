@@ -53,9 +53,12 @@ pub(crate) fn pin() -> Option<Cpus> {
     // SAFETY: the sets are for writing and of the size given; 0 is the calling thread.
     unsafe {
         let cpu = usize::try_from(libc::sched_getcpu()).ok()?;
-        if libc::sched_getaffinity(0, size_of::<Cpus>(), &mut before) != 0 {
-            return None;
-        }
+        // Not what a world says of it.
+        raw(
+            libc::SYS_sched_getaffinity,
+            [0, size_of::<Cpus>(), (&raw mut before).addr()],
+        )
+        .ok()?;
         libc::CPU_SET(cpu, &mut one);
         (libc::sched_setaffinity(0, size_of::<Cpus>(), &one) == 0).then_some(before)
     }

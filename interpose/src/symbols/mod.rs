@@ -6,6 +6,7 @@
 
 mod carrier;
 mod clocks;
+mod cpus;
 mod entropy;
 mod futex;
 mod sleep;
@@ -35,6 +36,7 @@ pub(crate) const SUPPORTED: bool = true;
 pub(crate) fn keep() {
     black_box([
         clocks::anchor(),
+        cpus::anchor(),
         entropy::anchor(),
         sleep::anchor(),
         syscall::anchor(),
@@ -52,6 +54,7 @@ static RESOLVE: extern "C" fn() = resolve;
 
 extern "C" fn resolve() {
     clocks::resolve();
+    cpus::resolve();
     entropy::resolve();
     sleep::resolve();
     threads::resolve();

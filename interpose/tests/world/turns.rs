@@ -150,6 +150,10 @@ impl Kernel for Turns {
         buf.fill(4);
     }
 
+    fn cpus(&self) -> Option<u32> {
+        Some(11)
+    }
+
     fn sleep(&self, clock: ClockId, until: Deadline) -> Option<Result<(), Interrupted>> {
         let mut state = self.state();
         let until = match until {

@@ -17,6 +17,9 @@ pub(crate) const WALL_EPOCH: Duration = Duration::from_secs(1_767_225_600);
 /// first instant it sees.
 const UPTIME: Duration = Duration::from_hours(24 * 10);
 
+/// How many CPUs every machine has: no number of the machine that runs the world may show in it.
+const CPUS: u32 = 4;
+
 impl Kernel for World {
     fn now(&self, clock: ClockId) -> Duration {
         let now = Duration::from_nanos(self.machine_now().as_nanos());
@@ -38,6 +41,10 @@ impl Kernel for World {
             // The core is open: it is the simulator itself that asks, and it gets no entropy.
             buf.fill(0);
         }
+    }
+
+    fn cpus(&self) -> Option<u32> {
+        Some(CPUS)
     }
 
     fn sleep(&self, clock: ClockId, until: Deadline) -> Option<Result<(), Interrupted>> {
