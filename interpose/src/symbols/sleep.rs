@@ -130,11 +130,16 @@ unsafe fn read_sleep(
 ) -> Result<(crate::ClockId, Deadline), c_int> {
     let read = clocks::read(clock);
     let real = read.as_ref().map_or(clock, |read| read.real);
-    // The real call says which clocks can be slept on, and then finds no time to sleep for.
-    // SAFETY: clock_nanosleep checks all its arguments.
-    match unsafe { raw(libc::SYS_clock_nanosleep, [real as usize, 0, 0, 0]) } {
-        Err(libc::EFAULT) => {}
-        done => return Err(done.err().unwrap_or(libc::EINVAL)),
+    if !matches!(
+        real,
+        libc::CLOCK_REALTIME | libc::CLOCK_MONOTONIC | libc::CLOCK_BOOTTIME
+    ) {
+        // The real call says whether it can be slept on, and then finds no time to sleep for.
+        // SAFETY: clock_nanosleep checks all its arguments.
+        match unsafe { raw(libc::SYS_clock_nanosleep, [real as usize, 0, 0, 0]) } {
+            Err(libc::EFAULT) => {}
+            done => return Err(done.err().unwrap_or(libc::EINVAL)),
+        }
     }
     // SAFETY: the caller's promise.
     let time = unsafe { read_time(time) }?;
