@@ -264,6 +264,13 @@ impl EventLoop {
         life.hosted = true;
     }
 
+    /// Where the run was asked for that is under way, or the host whose loop it is.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn run_site(&self) -> Option<&'static Location<'static>> {
+        self.life().running
+    }
+
     pub(crate) fn is_hosted(&self) -> bool {
         self.life().hosted
     }

@@ -6,7 +6,7 @@ use event_loop::BlockingQueue;
 use net_sim::{Latency, LinkConfig};
 use virtual_time::HostClock;
 
-use crate::Profile;
+use crate::{OnBlocking, Profile};
 
 /// What a test's world is like, and how often it is run. The defaults are the same on every
 /// machine.
@@ -31,6 +31,7 @@ pub struct Config {
     pub(crate) granularity: Duration,
     pub(crate) blocking_threads: Option<usize>,
     pub(crate) blocking_queue: BlockingQueue,
+    pub(crate) on_blocking: OnBlocking,
 }
 
 /// Where a run ends, whatever it does.
@@ -45,7 +46,7 @@ pub(crate) struct Limits {
 
 impl Config {
     /// 100 seeds, profile `tokio-mt`, a virtual day, ten million polls, a million polls without
-    /// time passing, links of 1 ms.
+    /// time passing, links of 1 ms; who blocks the thread of a loop fails.
     pub fn new() -> Self {
         Self {
             seeds: 100,
@@ -62,6 +63,7 @@ impl Config {
             granularity: Duration::ZERO,
             blocking_threads: None,
             blocking_queue: BlockingQueue::default(),
+            on_blocking: OnBlocking::default(),
         }
     }
 
@@ -149,6 +151,12 @@ impl Config {
     /// nobody looks.
     pub const fn slow_callback(mut self, threshold: Duration) -> Self {
         self.slow_callback = Some(threshold);
+        self
+    }
+
+    /// What becomes of a run whose code blocks the thread of a loop; by default it fails.
+    pub const fn on_blocking(mut self, policy: OnBlocking) -> Self {
+        self.on_blocking = policy;
         self
     }
 

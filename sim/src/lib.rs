@@ -16,6 +16,7 @@ mod event_loop;
 mod from_world;
 mod host;
 pub mod net;
+mod on_blocking;
 mod plan;
 mod profile;
 mod run;
@@ -29,6 +30,7 @@ pub use ::event_loop::Signal;
 pub use config::Config;
 pub use from_world::FromWorld;
 pub use host::{Ended, Exit, ExitStatus, Host, HostError, Termination};
+pub use on_blocking::OnBlocking;
 pub use plan::{Raise, UnknownLabel, When};
 pub use profile::{Profile, UnknownProfile};
 pub use run::campaign::check;
@@ -37,6 +39,7 @@ pub use run::outcome::Outcome;
 pub use run::owned::{record_loop, run_loop};
 pub use run::sweep::{Sweep, Swept, record_swept, sweep};
 pub use sim_macros::test;
+pub use world::blocking::{Blocking, BlockingCall, KeptWaiting};
 pub use world::verdict::{Verdict, VerdictKind};
 
 /// What the attribute's expansion calls.

@@ -1,5 +1,6 @@
 //! The report of each kind of verdict, as an engineer reads it.
 
+#[expect(clippy::disallowed_methods, reason = "its sleeps are what is reported")]
 #[path = "reports/planted.rs"]
 mod planted;
 
@@ -303,4 +304,69 @@ fn of_a_deadlock_whose_tasks_cannot_be_looked_into() {
         report.contains("waits on an await of its own since"),
         "{report}"
     );
+}
+
+#[test]
+fn of_a_blocking_sleep() {
+    assert_snapshot!(report("a_blocking_sleep"), @r#"
+    reports::planted::a_blocking_sleep  blocking: "the loop's thread slept for 65ms in a blocking call; `on_blocking` says what becomes of such a run" (tests/tests/reports/planted.rs:184)
+    checked  2 of 2 re-runs identical in fresh processes
+    when     t=0.065000000 s  event 54  host svc task "svc/napper" (tests/tests/reports/planted.rs:183:22)
+    cause    a plain run: every choice is production's
+    world    2 hosts, strategy fifo, 10 polls, 0.065000000 s
+    last     … 46 earlier events
+             0.050000000 svc      svc/ticker 50    wake
+             0.060000000 -        -                time
+             0.060000000 svc      svc/ticker 60    wake
+             0.065000000 -        -                time
+             0.065000000 -        -                thread_woken 1
+             0.065000000 -        -                thread_runs 1
+             0.065000000 svc      svc/napper       block 65ms
+             0.065000000 svc      svc/napper       failure
+    blocked  std::thread::sleep at tests/tests/reports/planted.rs:184 by host svc task "svc/napper" (tests/tests/reports/planted.rs:183:22) at 0.000000000 s, for 65ms
+             kept waiting: task "svc/ticker 10" (tests/tests/reports/planted.rs:181:13), 55ms late
+             kept waiting: task "svc/ticker 20" (tests/tests/reports/planted.rs:181:13), 45ms late
+             kept waiting: task "svc/ticker 30" (tests/tests/reports/planted.rs:181:13), 35ms late
+             kept waiting: task "svc/ticker 40" (tests/tests/reports/planted.rs:181:13), 25ms late
+             kept waiting: task "svc/ticker 50" (tests/tests/reports/planted.rs:181:13), 15ms late
+             kept waiting: … and 1 more
+    "#);
+}
+
+#[test]
+fn of_a_panic_after_a_blocking_sleep_that_was_let_pass() {
+    assert_snapshot!(report("a_panic_after_a_nap"), @r#"
+    reports::planted::a_panic_after_a_nap  panic: "on purpose" (tests/tests/reports/planted.rs:204)
+    checked  2 of 2 re-runs identical in fresh processes
+    when     t=0.002000000 s  event 11  host main task "main" (tests/tests/reports/planted.rs:202:10)
+    cause    a plain run: every choice is production's
+    world    1 host, strategy fifo, 2 polls, 0.002000000 s
+    blocking std::thread::sleep at tests/tests/reports/planted.rs:203 by host main task "main" (tests/tests/reports/planted.rs:202:10) at 0.000000000 s, for 2ms
+    last     … 3 earlier events
+             0.000000000 main     main             poll
+             0.000000000 main     main             thread_blocks 1
+             0.002000000 -        -                time
+             0.002000000 -        -                thread_woken 1
+             0.002000000 -        -                thread_runs 1
+             0.002000000 main     main             block 2ms
+             0.002000000 main     main             finish
+             0.002000000 main     main             failure
+    "#);
+}
+
+#[test]
+fn of_a_campaign_with_blocking_sleeps_that_are_let_pass() {
+    let (passes, printed) = played("naps_that_are_reported");
+    assert!(passes, "{printed}");
+    let told: Vec<_> = printed
+        .lines()
+        .skip_while(|line| !line.starts_with("sim: "))
+        .take(3)
+        .map(without_functions)
+        .collect();
+    assert_snapshot!(told.join("\n"), @r#"
+    sim: reports::planted::naps_that_are_reported: 6 calls blocked the thread of a loop, in 3 of 3 runs; under seed 0x0:
+           std::thread::sleep at tests/tests/reports/planted.rs:193 by host main task "napper" (tests/tests/reports/planted.rs:192:18) at 0.000000000 s, for 2ms
+           std::thread::sleep at tests/tests/reports/planted.rs:195 by host main task "napper" (tests/tests/reports/planted.rs:192:18) at 0.003000000 s, for 3ms
+    "#);
 }

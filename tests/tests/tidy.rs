@@ -32,8 +32,8 @@ const ALLOWED_IN_SIM: &[(&str, &[&str], &str)] = &[
     ),
     (
         "sim/src/run/campaign.rs",
-        &["std::env", "std::thread"],
-        "each run on a fresh thread, each variable read once",
+        &["std::env"],
+        "each variable is read once",
     ),
     (
         "sim/src/run/case.rs",
@@ -61,9 +61,19 @@ const ALLOWED_IN_SIM: &[(&str, &[&str], &str)] = &[
         "which process crashed is the operating system's to say",
     ),
     (
+        "sim/src/run/once.rs",
+        &["std::process"],
+        "a run whose thread is stuck ends the process of who waits for it",
+    ),
+    (
         "sim/src/run/panics.rs",
         &[STATIC, THREAD_LOCAL],
         "the process has one panic hook, and it knows its thread only; emptied for each run",
+    ),
+    (
+        "sim/src/run/play.rs",
+        &["std::thread"],
+        "each run of a test is on a fresh thread",
     ),
     (
         "sim/src/run/record.rs",
@@ -79,6 +89,11 @@ const ALLOWED_IN_SIM: &[(&str, &[&str], &str)] = &[
         "sim/src/run/settings.rs",
         &["std::env"],
         "the variables that people set",
+    ),
+    (
+        "sim/src/run/sweep.rs",
+        &["std::thread"],
+        "each run of a sweep is on a fresh thread",
     ),
     (
         "sim/src/run/watchdog.rs",
@@ -99,6 +114,21 @@ const ALLOWED_IN_SIM: &[(&str, &[&str], &str)] = &[
         "sim/src/world/inbox.rs",
         &["std::thread"],
         "the name of a foreign thread, for its verdict",
+    ),
+    (
+        "sim/src/world/presence.rs",
+        &[STATIC, THREAD_LOCAL],
+        "which CPU a thread is bound to while it drives a world",
+    ),
+    (
+        "sim/src/world/threads/mod.rs",
+        &["std::thread"],
+        "simulated threads are threads of the operating system that take turns",
+    ),
+    (
+        "sim/src/world/threads/own.rs",
+        &["std::thread", STATIC, THREAD_LOCAL],
+        "the simulator's own threads, and whose loop is current in each",
     ),
 ];
 

@@ -15,13 +15,14 @@ pub(crate) struct Setting {
 }
 
 /// Each argument, and how it is written.
-const ARGUMENTS: [(&str, &str); 6] = [
+const ARGUMENTS: [(&str, &str); 7] = [
     ("seeds", "seeds = 1000"),
     ("profile", "profile = \"tokio-ct\""),
     ("time_limit", "time_limit = \"10 s\""),
     ("stall_after", "stall_after = \"10 min\""),
     ("polls", "polls = 100_000"),
     ("polls_at_once", "polls_at_once = 5_000_000"),
+    ("on_blocking", "on_blocking = \"report\""),
 ];
 
 /// Each profile's name, and its variant of `sim::Profile`.
@@ -32,6 +33,9 @@ const PROFILES: [(&str, &str); 5] = [
     ("asyncio", "Asyncio"),
     ("uvloop", "Uvloop"),
 ];
+
+/// Each policy about blocking calls, and its variant of `sim::OnBlocking`.
+const POLICIES: [(&str, &str); 3] = [("fail", "Fail"), ("report", "Report"), ("allow", "Allow")];
 
 /// The settings that are right, and every error there is, so that one compilation shows all.
 pub(crate) fn parse(args: TokenStream) -> (Vec<Setting>, Option<Error>) {
@@ -99,7 +103,14 @@ fn argument(input: ParseStream<'_>, names: &mut Vec<Ident>) -> Result<Setting> {
     }
     let expr = without_groups(input.parse()?);
     let value = match &*name.to_string() {
-        "profile" => profile(&expr)?,
+        "profile" => {
+            let variant = one_of("profile", "profile", &PROFILES, &expr)?;
+            quote!(::sim::Profile::#variant)
+        }
+        "on_blocking" => {
+            let variant = one_of("on_blocking", "policy", &POLICIES, &expr)?;
+            quote!(::sim::OnBlocking::#variant)
+        }
         span @ ("time_limit" | "stall_after") => duration(span, &expr)?,
         integer => from_one(integer, &expr)?,
     };
@@ -125,24 +136,30 @@ fn from_one(name: &str, value: &Expr) -> Result<TokenStream> {
     }
 }
 
-fn profile(value: &Expr) -> Result<TokenStream> {
-    let known = PROFILES.map(|(name, _)| name);
+/// The variant that a word stands for.
+fn one_of<const N: usize>(
+    name: &str,
+    what: &str,
+    variants: &[(&str, &str); N],
+    value: &Expr,
+) -> Result<Ident> {
+    let known = variants.map(|(word, _)| word);
     let Some(Lit::Str(text)) = literal(value) else {
         return Err(wrong(
             value,
             format!(
-                "`profile` must be a string literal, not `{}`: {}",
+                "`{name}` must be a string literal, not `{}`: {}",
                 spelling(value),
-                allowed(&known.map(|name| format!("\"{name}\""))),
+                allowed(&known.map(|word| format!("\"{word}\""))),
             ),
         ));
     };
     let given = text.value();
-    let Some((_, variant)) = PROFILES.iter().find(|(name, _)| *name == given) else {
+    let Some((_, variant)) = variants.iter().find(|(word, _)| *word == given) else {
         return Err(wrong(
             value,
             format!(
-                "unknown profile \"{given}\": {}{}",
+                "unknown {what} \"{given}\": {}{}",
                 allowed(&known),
                 nearest(&given, &known)
                     .map(|near| format!("; did you mean \"{near}\"?"))
@@ -150,8 +167,7 @@ fn profile(value: &Expr) -> Result<TokenStream> {
             ),
         ));
     };
-    let variant = Ident::new(variant, text.span());
-    Ok(quote!(::sim::Profile::#variant))
+    Ok(Ident::new(variant, text.span()))
 }
 
 fn duration(name: &str, value: &Expr) -> Result<TokenStream> {
@@ -201,7 +217,7 @@ fn skip_to_comma(input: ParseStream<'_>) -> Result<()> {
     Ok(())
 }
 
-fn argument_names() -> [&'static str; 6] {
+fn argument_names() -> [&'static str; 7] {
     ARGUMENTS.map(|(name, _)| name)
 }
 
@@ -248,7 +264,7 @@ mod tests {
             errors(args),
             [
                 "unknown argument `sedes`: allowed are seeds, profile, time_limit, \
-                 stall_after, polls, polls_at_once; did you mean `seeds`?",
+                 stall_after, polls, polls_at_once, on_blocking; did you mean `seeds`?",
                 "`polls` must be an integer literal from 1, not `0`",
                 "unknown profile \"exakt\": allowed are tokio-mt, tokio-ct, exact, asyncio, uvloop; \
                  did you mean \"exact\"?",

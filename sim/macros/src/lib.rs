@@ -33,6 +33,7 @@ use proc_macro::TokenStream;
 /// | `stall_after` | as `time_limit` | off | after how much virtual time without progress the run has stalled: see `sim::Config::stall_after` |
 /// | `polls` | an integer literal from 1 | ten million | how many polls a run may take |
 /// | `polls_at_once` | an integer literal from 1 | a million | how many polls a run may take while no time passes, no task begins or ends and no byte moves |
+/// | `on_blocking` | `"fail"`, `"report"` or `"allow"` | `"fail"` | what becomes of a run whose code blocks the thread of a loop: see `sim::OnBlocking` |
 ///
 /// The units of a text are `ns`, `us` (or `µs`), `ms`, `s`, `min`, `h` and `d`. An expression may
 /// name what is in scope at the function:

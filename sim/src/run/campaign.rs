@@ -5,19 +5,18 @@ use std::future::Future;
 use std::panic::{Location, resume_unwind};
 use std::path::Path;
 use std::sync::Arc;
-use std::thread;
 
 use crate::config::Config;
+use crate::run::artifacts;
+use crate::run::blocked::Blocked;
 use crate::run::case::TestCase;
-use crate::run::child;
 use crate::run::faults::Faults;
 use crate::run::outcome::{Account, Outcome};
 use crate::run::plan::Plan;
+use crate::run::play::{Play, Test};
 use crate::run::record::{self, Record, name_hash};
-use crate::run::settings::{LogFormat, Settings};
-use crate::run::{artifacts, once};
+use crate::run::settings::Settings;
 use crate::sim::Sim;
-use crate::world::World;
 
 /// Runs `main` under every seed of a campaign, each on a fresh thread, and panics with a report of
 /// the first that fails.
@@ -48,16 +47,15 @@ where
 {
     let site = Location::caller();
     let identity = format!("{}:{}", site.file(), site.line());
-    let settings = settings_here();
-    Runner {
+    let test = Arc::new(Test {
         identity,
         case: None,
-        config,
-        settings: &settings,
+        config: config.clone(),
+        settings: settings_here(),
         site,
-        main: &main,
-    }
-    .campaign();
+    });
+    let play = test.clone().borrowed(main);
+    Runner::new(&test, &play).campaign();
 }
 
 /// A test of the attribute: [`check`], with a name by which a fresh process can run it.
@@ -65,20 +63,20 @@ where
 #[track_caller]
 pub fn run_test<M, F>(case: TestCase, config: Config, main: M)
 where
-    M: Fn(Sim) -> F + Sync,
+    M: Fn(Sim) -> F + Send + Sync + 'static,
     F: Future,
     F::Output: Outcome,
 {
-    let settings = settings_here();
-    let runner = Runner {
+    let test = Arc::new(Test {
         identity: case.identity(),
-        case: Some(&case),
-        config: &config,
-        settings: &settings,
+        case: Some(case),
+        config,
+        settings: settings_here(),
         site: Location::caller(),
-        main: &main,
-    };
-    match &settings.child {
+    });
+    let play = test.clone().owned(main);
+    let runner = Runner::new(&test, &play);
+    match &test.settings.child {
         Some(folder) => runner.serve(folder),
         None => runner.campaign(),
     }
@@ -95,15 +93,10 @@ fn settings_here() -> Settings {
     Settings::from_env().unwrap_or_else(|bad| fail(format!("sim: {bad}")))
 }
 
-/// One test with all it needs to be run.
-pub(super) struct Runner<'a, M> {
-    /// What tells the test from every other.
-    pub(super) identity: String,
-    pub(super) case: Option<&'a TestCase>,
-    pub(super) config: &'a Config,
-    pub(super) settings: &'a Settings,
-    pub(super) site: &'static Location<'static>,
-    pub(super) main: &'a M,
+/// A test, and how its runs are made.
+pub(super) struct Runner<'a> {
+    pub(super) test: &'a Test,
+    play: &'a Play<'a>,
 }
 
 /// How the campaign makes its runs.
@@ -113,27 +106,27 @@ pub(super) enum Mode {
     ProcessPerSeed,
 }
 
-impl<M, F> Runner<'_, M>
-where
-    M: Fn(Sim) -> F + Sync,
-    F: Future,
-    F::Output: Outcome,
-{
+impl<'a> Runner<'a> {
+    fn new(test: &'a Test, play: &'a Play<'a>) -> Self {
+        Self { test, play }
+    }
+
     fn campaign(&self) {
-        if let Some(words) = &self.settings.autopsy {
+        if let Some(words) = &self.test.settings.autopsy {
             return self.autopsy(words);
         }
-        if self.settings.replay.is_some() || self.settings.seed.is_some() {
+        if self.test.settings.replay.is_some() || self.test.settings.seed.is_some() {
             return self.single();
         }
         if let Err(bad) = event_loop::properties::catalogue() {
             fail(format!("sim: {bad}"));
         }
         self.look_into_lost_runs();
-        let record = Record::open(&self.identity);
+        let record = Record::open(&self.test.identity);
         let mut mode = Mode::InProcess;
         let mut faults = Faults::default();
-        for index in 0..self.settings.seeds.unwrap_or(self.config.seeds) {
+        let mut blocked = Blocked::default();
+        for index in 0..self.test.settings.seeds.unwrap_or(self.test.config.seeds) {
             let seed = self.seed(index);
             record.begin(seed);
             let account = match mode {
@@ -147,6 +140,7 @@ where
                 }),
             };
             faults.add(&account);
+            blocked.add(seed, &account);
             if account.verdict.is_some() {
                 mode = self.judge(seed, account, mode);
             } else if seed == 0 {
@@ -156,22 +150,36 @@ where
         for sentence in faults.idle() {
             eprintln!("sim: {}: {sentence}", self.name());
         }
+        self.tell_blocked(&blocked);
+    }
+
+    /// Tells of calls that blocked the threads of loops in runs that went on.
+    fn tell_blocked(&self, blocked: &Blocked) {
+        if let Some((seed, sentence)) = blocked.told() {
+            // Who called, and who was kept waiting, is known of recorded runs.
+            let account = self.run(self.plan(seed).recorded(), None);
+            eprintln!("sim: {}: {sentence}", self.name());
+            for line in account.blockings.lines() {
+                eprintln!("       {line}");
+            }
+        }
     }
 
     /// The one run that was asked for.
     fn single(&self) {
-        let replay = self.settings.replay.as_ref();
+        let replay = self.test.settings.replay.as_ref();
         let seed = self
+            .test
             .settings
             .seed
             .or(replay.and_then(|replay| replay.seed))
             .unwrap_or(0);
         if let Some(other) = replay.and_then(|replay| replay.test.as_ref())
-            && *other != self.identity
+            && *other != self.test.identity
         {
             eprintln!(
                 "sim: the choices are those of {other}, this is {}",
-                self.identity
+                self.test.identity
             );
         }
         let account = self.run(self.plan(seed), None);
@@ -179,18 +187,21 @@ where
             self.judge(seed, account, Mode::InProcess);
         } else {
             self.check_determinism(seed, &account);
+            let mut blocked = Blocked::default();
+            blocked.add(seed, &account);
+            self.tell_blocked(&blocked);
             eprintln!("sim: {} passes under seed {seed:#x}", self.name());
         }
     }
 
     /// The test's name in reports.
     pub(super) fn name(&self) -> &str {
-        self.case.map_or(&self.identity, |case| case.name)
+        self.test.name()
     }
 
     /// The run of a seed, or of the entries that were asked for.
     pub(super) fn plan(&self, seed: u64) -> Plan {
-        match &self.settings.replay {
+        match &self.test.settings.replay {
             Some(replay) => Plan::of_entries(seed, replay.entries.clone()),
             None => Plan::of_seed(seed),
         }
@@ -198,7 +209,7 @@ where
 
     /// The seed of the campaign's `index`th run; the first is the plain one.
     fn seed(&self, index: u64) -> u64 {
-        match &self.settings.campaign {
+        match &self.test.settings.campaign {
             Some(campaign) if index > 0 => {
                 let seed = name_hash(&format!("{campaign} {index}"));
                 // Short enough to be read out, and never the plain run's.
@@ -210,55 +221,15 @@ where
 
     /// Makes one run on a fresh thread. Its files go into `folder`, if there is one.
     pub(super) fn run(&self, plan: Plan, folder: Option<&Path>) -> Account {
-        let seed = plan.seed;
-        let wanted = folder.is_some() || self.settings.log.is_some();
-        let plan = if wanted { plan.recorded() } else { plan };
-        thread::scope(|scope| {
-            let run = || {
-                let _note = self.crash_note(seed);
-                // What the body returns is read, and dropped, inside the world.
-                let main = async |sim| (self.main)(sim).await.failure();
-                let watch = |world: &Arc<World>| self.watch(world, seed);
-                let run = once::run_plan(self.config, plan, self.site, main, watch);
-                let (account, run) = Account::of(run);
-                if let Some(folder) = folder {
-                    let written = artifacts::write(folder, &self.identity, seed, &run)
-                        .and_then(|()| child::leave(folder, &account));
-                    if let Err(why) = written {
-                        eprintln!("sim: cannot write to {}: {why}", folder.display());
-                    }
-                }
-                match self.settings.log {
-                    Some(LogFormat::Text) => {
-                        eprint!(
-                            "{}",
-                            run.timeline()
-                                .map_or_else(String::new, |text| text.to_string())
-                        );
-                    }
-                    Some(LogFormat::Json) => {
-                        let mut text = Vec::new();
-                        if let Some(lines) = run.json_lines()
-                            && lines.write_to(&mut text).is_ok()
-                        {
-                            eprint!("{}", String::from_utf8_lossy(&text));
-                        }
-                    }
-                    None => {}
-                }
-                account
-            };
-            let name = self.case.map_or("sim", TestCase::path).to_owned();
-            let spawned = thread::Builder::new().name(name).spawn_scoped(scope, run);
-            let thread =
-                spawned.unwrap_or_else(|why| fail(format!("sim: no thread for a run: {why}")));
-            thread.join().unwrap_or_else(|panic| resume_unwind(panic))
-        })
+        (self.play)(plan, folder)
     }
 
     /// As a child process: one recorded run, and its account left for the parent.
     fn serve(&self, folder: &Path) {
-        self.run(self.plan(self.settings.seed.unwrap_or(0)), Some(folder));
+        self.run(
+            self.plan(self.test.settings.seed.unwrap_or(0)),
+            Some(folder),
+        );
     }
 
     /// The run once more: a test that differs from itself cannot be replayed.
@@ -277,7 +248,7 @@ where
             );
             return;
         }
-        let folder = self.draft(seed);
+        let folder = self.test.draft(seed);
         let account = self.run(self.plan(seed), Some(&folder));
         self.run(self.plan(seed), Some(&folder.join("again")));
         self.report_divergence(seed, account, "two runs in this process")
@@ -285,10 +256,10 @@ where
 
     /// Seeds that were under way in a process that was killed: they come first.
     fn look_into_lost_runs(&self) {
-        if self.case.is_none() {
+        if self.test.case.is_none() {
             return;
         }
-        for seed in record::lost_seeds(&self.identity) {
+        for seed in record::lost_seeds(&self.test.identity) {
             eprintln!(
                 "sim: an earlier process died while {} was running under seed {seed:#x}; looking \
                  into it first",
@@ -298,7 +269,7 @@ where
                 Ok(account) if account.verdict.is_some() => {
                     self.judge(seed, account, Mode::ProcessPerSeed);
                 }
-                Ok(_) => artifacts::discard(&self.identity, seed),
+                Ok(_) => artifacts::discard(&self.test.identity, seed),
                 Err(why) => eprintln!("sim: no fresh process for it: {why}"),
             }
         }

@@ -17,7 +17,7 @@ pub(crate) fn awaits(backtraces: &[Backtrace], names: &Names) -> Vec<String> {
     for backtrace in backtraces {
         let text = backtrace.to_string();
         let frames = frames(&text);
-        if let Some(place) = place(&frames) {
+        if let Some((_, place)) = place(&frames) {
             let file = Folder::of(&frames, names).relative(place.file);
             let place = Place {
                 file: &file,
@@ -30,6 +30,89 @@ pub(crate) fn awaits(backtraces: &[Backtrace], names: &Names) -> Vec<String> {
         }
     }
     places
+}
+
+/// A call that the user's code makes.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct CallSite {
+    /// What is called, as far as there is debug information.
+    pub(crate) function: Option<String>,
+    /// `file:line in function`.
+    pub(crate) place: String,
+    /// `file:line`.
+    pub(crate) location: Option<String>,
+}
+
+/// The call of the user's code that a backtrace is inside of.
+pub(crate) fn call(backtrace: &Backtrace, names: &Names) -> Option<CallSite> {
+    let text = backtrace.to_string();
+    let frames = frames(&text);
+    let (user, place) = place(&frames)?;
+    let file = Folder::of(&frames, names).relative(place.file);
+    let location = (!file.is_empty()).then(|| format!("{file}:{}", place.line));
+    let called = user.checked_sub(1).map(|called| called_as(&frames[called]));
+    Some(CallSite {
+        function: called.filter(|called| !called.is_empty()),
+        place: Place {
+            file: &file,
+            leaf: None,
+            ..place
+        }
+        .to_string(),
+        location,
+    })
+}
+
+/// The function of a frame by the path that its documentation has, and not where it is defined.
+fn called_as(frame: &Frame<'_>) -> String {
+    let function = plain(frame.function);
+    if crate_of(frame.function).is_some() {
+        return public(&function);
+    }
+    // With line tables alone the file is all that is known of its path.
+    let file = frame.at.map_or("", |(file, _)| file);
+    let Some((_, file)) = file.split_once("/library/std/src/") else {
+        return function;
+    };
+    let modules = file.trim_end_matches(".rs").split('/');
+    let modules = modules.filter(|module| *module != "mod");
+    let types = modules.map(|module| match module {
+        "mutex" => "Mutex",
+        "rwlock" => "RwLock",
+        "condvar" => "Condvar",
+        "barrier" => "Barrier",
+        "join_handle" => "JoinHandle",
+        module => module,
+    });
+    public(&format!(
+        "std::{}::{function}",
+        types.collect::<Vec<_>>().join("::")
+    ))
+}
+
+/// A path in std without its private modules.
+fn public(path: &str) -> String {
+    const PRIVATE: [&str; 10] = [
+        "poison",
+        "nonpoison",
+        "mutex",
+        "rwlock",
+        "condvar",
+        "barrier",
+        "once_lock",
+        "functions",
+        "join_handle",
+        "thread",
+    ];
+    let of = ["std::sync::", "std::thread::"].into_iter();
+    let Some((of, rest)) = of
+        .filter_map(|of| Some((of, path.strip_prefix(of)?)))
+        .next()
+    else {
+        return path.to_owned();
+    };
+    let public = rest.split("::").filter(|name| !PRIVATE.contains(name));
+    format!("{of}{}", public.collect::<Vec<_>>().join("::"))
 }
 
 /// One frame of a backtrace's text.
@@ -89,8 +172,8 @@ fn frames(text: &str) -> Vec<Frame<'_>> {
     frames
 }
 
-/// The innermost frame of the user's, and the future that it polls.
-fn place<'a>(frames: &[Frame<'a>]) -> Option<Place<'a>> {
+/// The innermost frame of the user's, its number, and the future that it polls.
+fn place<'a>(frames: &[Frame<'a>]) -> Option<(usize, Place<'a>)> {
     let known = |frame: &Frame<'_>| frame.is_machinery() || frame.is_of(&EXECUTORS);
     let mut all = frames.iter();
     let users = all.position(|frame| !known(frame) && !frame.is_fetched());
@@ -103,12 +186,13 @@ fn place<'a>(frames: &[Frame<'a>]) -> Option<Place<'a>> {
     let named = |frame: &&Frame<'_>| !frame.is_machinery() && crate_of(frame.function).is_some();
     let mut named = within.iter().filter(named).map(|frame| frame.function);
     let leaf = named.clone().find(|function| of_trait(function).is_some());
-    Some(Place {
+    let place = Place {
         file,
         line,
         function: crate_of(function).map(|_| function),
         leaf: leaf.or_else(|| named.next_back()),
-    })
+    };
+    Some((user, place))
 }
 
 impl Frame<'_> {
@@ -276,7 +360,7 @@ mod tests {
 ";
 
     fn place_of(text: &str) -> String {
-        place(&frames(text)).expect("there is one").to_string()
+        place(&frames(text)).expect("there is one").1.to_string()
     }
 
     #[test]
@@ -317,6 +401,23 @@ mod tests {
         assert_eq!(place_of(text), "app::wait");
         assert_eq!(place(&frames("disabled backtrace")), None);
         assert_eq!(place(&frames("   0: <unknown>\n   1: __rust_try\n")), None);
+    }
+
+    #[test]
+    fn functions_of_std_have_the_paths_of_its_documentation() {
+        assert_eq!(
+            public("std::thread::functions::sleep"),
+            "std::thread::sleep"
+        );
+        let lock = "std::sync::poison::mutex::Mutex<T>::lock";
+        let at = Some(("/rustc/5980/library/std/src/sync/poison/mutex.rs", 9));
+        for function in [lock, "lock"] {
+            assert_eq!(called_as(&Frame { function, at }), "std::sync::Mutex::lock");
+        }
+        let at = Some(("/rustc/5980/library/std/src/sync/mpsc/mod.rs", 9));
+        let function = "recv<u8>";
+        assert_eq!(called_as(&Frame { function, at }), "std::sync::mpsc::recv");
+        assert_eq!(public("app::mutex::lock"), "app::mutex::lock");
     }
 
     #[test]

@@ -3,32 +3,29 @@
 
 use std::env;
 use std::ffi::{CString, OsStr};
-use std::future::Future;
 use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::run::campaign::{Runner, variable};
+use crate::run::campaign::variable;
 use crate::run::child::{self, Errand};
-use crate::run::outcome::{Account, Outcome};
+use crate::run::outcome::Account;
+use crate::run::play::Test;
 use crate::run::record;
 use crate::run::report::Report;
 use crate::run::settings;
 use crate::run::watchdog::{self, Watched};
-use crate::sim::Sim;
 use crate::world::World;
 use crate::world::verdict::VerdictKind;
 
-impl<M, F> Runner<'_, M>
-where
-    M: Fn(Sim) -> F + Sync,
-    F: Future,
-    F::Output: Outcome,
-{
+impl Test {
     /// The last words of this thread, should the process die in a run: a line, and a fresh process
     /// that looks into it.
     pub(super) fn crash_note(&self, seed: u64) -> Option<interpose::CrashNote> {
-        let case = self.case.filter(|_| self.settings.child.is_none())?;
+        let case = self
+            .case
+            .as_ref()
+            .filter(|_| self.settings.child.is_none())?;
         let line = format!("sim: {} died under SIM_SEED={seed:#x}", self.name());
         let program = env::current_exe().ok()?;
         let arguments = [case.path(), "--exact", "--nocapture", "--include-ignored"];
@@ -54,7 +51,7 @@ where
     pub(super) fn watch(&self, world: &Arc<World>, seed: u64) -> Option<Watched> {
         let limit = self.settings.hang_after?;
         let (identity, name) = (self.identity.clone(), self.name().to_owned());
-        let (case, child) = (self.case.copied(), self.settings.child.clone());
+        let (case, child) = (self.case, self.settings.child.clone());
         let folder = self.draft(seed);
         let watched = Arc::downgrade(world);
         let on_hang = move |polls| {

@@ -1,30 +1,22 @@
 //! What follows from a failure: it is confirmed where nothing is left of earlier runs, then reported.
 
-use std::future::Future;
 use std::io;
-use std::path::PathBuf;
 
 use crate::run::artifacts;
 use crate::run::campaign::{Mode, Runner, fail_with, variable};
 use crate::run::child::Errand;
-use crate::run::outcome::{Account, Outcome};
+use crate::run::outcome::Account;
 use crate::run::record;
 use crate::run::report::Report;
 use crate::run::settings::{self, parse_seed};
-use crate::sim::Sim;
 use crate::trace;
 use crate::world::verdict::VerdictKind;
 
-impl<M, F> Runner<'_, M>
-where
-    M: Fn(Sim) -> F + Sync,
-    F: Future,
-    F::Output: Outcome,
-{
+impl Runner<'_> {
     /// A run has failed: it is confirmed, and reported if it is true. Returns how the campaign
     /// goes on if it is not.
     pub(super) fn judge(&self, seed: u64, account: Account, mode: Mode) -> Mode {
-        if self.case.is_none() {
+        if self.test.case.is_none() {
             self.judge_closure(seed, account);
         }
         let first = match self.in_child(seed, "") {
@@ -43,7 +35,7 @@ where
             self.report_divergence(seed, first, "two fresh processes");
         }
         let Some(verdict) = &first.verdict else {
-            artifacts::discard(&self.identity, seed);
+            artifacts::discard(&self.test.identity, seed);
             eprintln!(
                 "sim: {} failed under seed {seed:#x} in this process ({}) and passes in a fresh \
                  one: something outlives a run, such as a static; going on with a process per seed",
@@ -75,7 +67,7 @@ where
 
     /// A failure of a closure: run again here, for it can be run nowhere else.
     fn judge_closure(&self, seed: u64, account: Account) -> ! {
-        let folder = self.draft(seed);
+        let folder = self.test.draft(seed);
         let again = self.run(self.plan(seed), Some(&folder));
         if !again.agrees_with(&account) {
             self.run(self.plan(seed), Some(&folder.join("again")));
@@ -91,7 +83,7 @@ where
 
     /// Two runs of one seed differ: that is the failure, whatever either of them did.
     pub(super) fn report_divergence(&self, seed: u64, mut account: Account, between: &str) -> ! {
-        let folder = self.draft(seed);
+        let folder = self.test.draft(seed);
         let difference = trace::first_difference(
             &folder.join("trace.txt"),
             &folder.join("again").join("trace.txt"),
@@ -123,9 +115,9 @@ where
         let seed = words
             .split_once("SIM_SEED=")
             .and_then(|(_, seed)| parse_seed(seed.trim()));
-        if let (Some(seed), Some(_)) = (seed, self.case) {
+        if let (Some(seed), Some(_)) = (seed, self.test.case) {
             #[cfg(unix)]
-            record::reported_for(std::os::unix::process::parent_id(), &self.identity);
+            record::reported_for(std::os::unix::process::parent_id(), &self.test.identity);
             let lost = Account::lost(VerdictKind::Abort, "the process died".to_owned(), 0);
             self.judge(seed, lost, Mode::ProcessPerSeed);
         }
@@ -134,26 +126,21 @@ where
     /// A run of the test in a fresh process.
     pub(super) fn in_child(&self, seed: u64, part: &str) -> io::Result<Account> {
         let no_case = || io::Error::other("a closure has no process of its own");
-        let case = self.case.ok_or_else(no_case)?;
+        let case = self.test.case.as_ref().ok_or_else(no_case)?;
         let replay = variable(settings::REPLAY);
         let errand = Errand {
             case,
             seed,
             replay: replay.as_deref(),
         };
-        errand.run(&self.draft(seed).join(part))
-    }
-
-    /// Where the files of a seed are while it is looked into.
-    pub(super) fn draft(&self, seed: u64) -> PathBuf {
-        artifacts::draft(&self.identity, seed)
+        errand.run(&self.test.draft(seed).join(part))
     }
 
     fn report(&self, seed: u64, account: &Account, checked: String, notes: Vec<String>) -> ! {
         let replay = variable(settings::REPLAY);
-        let folder = artifacts::settle(&self.identity, seed);
+        let folder = artifacts::settle(&self.test.identity, seed);
         let report = Report {
-            case: self.case,
+            case: self.test.case.as_ref(),
             name: self.name(),
             seed,
             replay: replay.as_deref(),

@@ -1,6 +1,7 @@
 //! Runs: one, many, and what is said of those that fail.
 
 mod artifacts;
+mod blocked;
 pub(crate) mod campaign;
 pub(crate) mod case;
 mod child;
@@ -13,6 +14,7 @@ pub(crate) mod outcome;
 pub(crate) mod owned;
 pub(crate) mod panics;
 pub(crate) mod plan;
+mod play;
 mod record;
 mod report;
 mod settings;

@@ -1,7 +1,7 @@
 //! One run: a world, a main future, and what is left of them.
 
 use std::future::Future;
-use std::io;
+use std::io::{self, Write};
 use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,10 +11,14 @@ use event_loop::backend::as_task;
 use event_loop::properties::Property;
 
 use crate::net::RuleAccount;
+use crate::run::child;
+use crate::run::outcome::Account;
 use crate::run::panics;
 use crate::run::plan::Plan;
+use crate::run::report::Report;
 use crate::sim::Sim;
 use crate::trace::{JsonLines, Log, Timeline};
+use crate::world::blocking::Blocking;
 pub use crate::world::entry::BadEntry;
 use crate::world::verdict::{Verdict, VerdictKind};
 use crate::world::{Drive, Remains, World};
@@ -196,6 +200,29 @@ impl<T> Run<T> {
         &self.remains.rules
     }
 
+    /// The calls that blocked the thread of a loop, in the order in which they ended: the one that
+    /// failed the run, or what policy [`OnBlocking::Report`](crate::OnBlocking::Report) tells. The
+    /// first 100 are kept. Who was kept waiting, and from where each was called, is known of runs
+    /// that were recorded.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use sim::{Config, OnBlocking};
+    ///
+    /// let config = Config::new().on_blocking(OnBlocking::Report);
+    /// let run = sim::record_once(&config, 0, |sim| async move {
+    ///     let naps = sim.host("svc").spawn(async { std::thread::sleep(Duration::from_secs(2)) });
+    ///     naps.await
+    /// });
+    /// for blocking in run.blockings() {
+    ///     println!("{blocking}");
+    /// }
+    /// ```
+    #[must_use]
+    pub fn blockings(&self) -> &[Blocking] {
+        &self.remains.blockings.kept
+    }
+
     pub(crate) fn of(value: Option<T>, mut remains: Remains) -> Self {
         let verdict = remains.verdict.take().map(|verdict| *verdict);
         Self {
@@ -294,4 +321,26 @@ where
         }
     }
     Run::of(value, world.close(&mut presence))
+}
+
+/// Ends the process with the report of a run whose thread is stuck, and with it whoever it was
+/// called by: nobody can give them what they wait for.
+pub(crate) fn end_process(name: &str, seed: u64, account: &Account) {
+    let report = Report {
+        case: None,
+        name,
+        seed,
+        replay: None,
+        account,
+        checked: "not confirmed: its thread is stuck".to_owned(),
+        files: None,
+        notes: vec![
+            format!("the seed is {seed:#x}"),
+            "the process ends here, for who made the run waits for its thread".to_owned(),
+        ],
+    }
+    .to_string();
+    // Past libtest's capture, which dies with the process.
+    let _ = write!(io::stderr(), "{report}");
+    std::process::exit(child::HARNESS_FAILURE);
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::net::RuleAccount;
 use crate::run::once::Run;
 use crate::trace::{Log, Timeline};
+use crate::world::blocking::Blockings;
 use crate::world::verdict::{Verdict, VerdictKind};
 
 /// What a test's body may return: nothing, or a `Result` whose error fails the run.
@@ -46,6 +47,8 @@ pub(crate) struct Account {
     pub(crate) entries: Vec<String>,
     /// What the test did to its network.
     pub(crate) rules: Vec<RuleAccount>,
+    /// What blocked the threads of its loops.
+    pub(crate) blockings: Blockings,
     /// Of a recorded run: the end of its timeline.
     pub(crate) last: Vec<String>,
 }
@@ -78,7 +81,12 @@ impl Account {
     /// Reads a run whose value is the text of the body's failure, if it failed.
     pub(crate) fn of(run: Run<Option<String>>) -> (Self, Run<()>) {
         let run = run.judged();
-        let account = Self {
+        (Self::read(&run), run)
+    }
+
+    /// What is said of a run.
+    pub(crate) fn read(run: &Run<()>) -> Self {
+        Self {
             verdict: run.verdict.clone(),
             hash: run.hash,
             events: run.events,
@@ -93,9 +101,9 @@ impl Account {
                 .map(|entry| entry.to_string())
                 .collect(),
             rules: run.rules().to_vec(),
+            blockings: run.remains.blockings.clone(),
             last: run.log().map(last_events).unwrap_or_default(),
-        };
-        (account, run)
+        }
     }
 
     /// An account of a run that could not give one itself.
@@ -115,6 +123,7 @@ impl Account {
             strategy: String::new(),
             entries: Vec::new(),
             rules: Vec::new(),
+            blockings: Blockings::default(),
             last: Vec::new(),
         }
     }

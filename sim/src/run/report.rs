@@ -9,7 +9,7 @@ use virtual_time::Instant;
 use crate::run::artifacts::TRAFFIC;
 use crate::run::case::{TestCase, program};
 use crate::run::outcome::Account;
-use crate::world::verdict::Verdict;
+use crate::world::verdict::{Verdict, VerdictKind};
 
 /// How many causes are listed before the rest is counted.
 const CAUSES: usize = 8;
@@ -113,6 +113,9 @@ impl fmt::Display for Report<'_> {
         }
         list(f, "faults", &self.faults())?;
         list(f, "earlier", earlier_panics)?;
+        if *kind != VerdictKind::Blocking {
+            list(f, "blocking", &account.blockings.lines())?;
+        }
         list(f, "last", &account.last)?;
         let listed = blocked.len().min(BLOCKED);
         list(f, "blocked", &aligned(&blocked[..listed]))?;

@@ -93,8 +93,11 @@ fn find_hang() -> Option<(u64, u64, OnHang)> {
     let mut guard = lock();
     let runs = &mut guard.as_mut()?.runs;
     for run in &mut *runs {
-        let polls = run.world.upgrade().map_or(0, |world| world.polls());
-        if polls == run.polls {
+        let world = run.world.upgrade();
+        let polls = world.as_ref().map_or(0, |world| world.polls());
+        // Of a run that was given up nobody takes this away.
+        let is_over = world.is_some_and(|world| world.is_over());
+        if polls == run.polls && !is_over {
             run.stalled += PERIOD;
         } else {
             run.polls = polls;

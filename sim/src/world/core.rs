@@ -11,6 +11,7 @@ use net_sim::{LinkConfig, Net};
 use virtual_time::{HostClock, Instant, Timers};
 
 use super::aside::Aside;
+use super::blocking::Blockings;
 use super::choices::{Choices, Domain};
 use super::hosts::death::{Death, Late, Processes};
 use super::hosts::{Directory, Host};
@@ -126,6 +127,7 @@ pub(crate) struct Core {
     /// While tasks of a closed world or process are dropped.
     pub(crate) late: Option<Late>,
     pub(super) polls_timed: PollsTimed,
+    pub(super) blockings: Blockings,
 }
 
 /// What the driver does next, with the core closed.
@@ -234,6 +236,7 @@ impl Core {
             closed: false,
             late: None,
             polls_timed: PollsTimed::default(),
+            blockings: Blockings::default(),
         }
     }
 
@@ -334,7 +337,7 @@ impl Core {
         };
         self.trace.event(self.now, Kind::Wake, meta.id.serial(), 0);
         if let Some(recording) = &mut self.recording {
-            recording.ready(meta.id.serial());
+            recording.ready(meta.id.serial(), self.now);
         }
         if self.iterations.is_some() {
             return self.enqueue_ready(meta.host, ready);

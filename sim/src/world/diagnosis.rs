@@ -66,7 +66,8 @@ impl World {
             if let (Some(table), Some(names), Some(verdict)) =
                 (table, core.trace.names(), &mut core.ended)
             {
-                verdict.blocked = table.lines(names);
+                let call = core.blockings.of_verdict.iter().cloned();
+                verdict.blocked = call.chain(table.lines(names)).collect();
             }
         });
         self.keep_account(None);

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 
 use event_loop::EventLoop;
 
+use super::blocking::Blockings;
 use super::core::Core;
 use super::hosts::death::{Fallen, Late};
 use super::presence::{Entered, Presence};
@@ -30,6 +31,7 @@ pub(crate) struct Remains {
     pub(crate) traffic: Option<Box<Traffic>>,
     pub(crate) properties: Properties,
     pub(crate) rules: Vec<RuleAccount>,
+    pub(crate) blockings: Blockings,
 }
 
 impl World {
@@ -115,6 +117,7 @@ impl World {
             traffic: core.take_traffic(),
             properties: std::mem::take(&mut core.properties),
             rules: core.rule_accounts(),
+            blockings: std::mem::take(&mut core.blockings),
         })
     }
 

@@ -158,6 +158,12 @@ impl Iterations {
         })
     }
 
+    /// The timers of a host, in no order.
+    pub(super) fn timers(&self, host: u32) -> impl Iterator<Item = (Instant, &Alarm)> {
+        let timers = self.loops.get(host as usize);
+        timers.into_iter().flat_map(|host| host.timers.iter())
+    }
+
     /// How many callbacks of a host are ready and how many wait for their time, and the next of
     /// these times.
     pub(crate) fn scheduled(&self, host: u32) -> (usize, usize, Option<Instant>) {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use virtual_time::Instant;
 
 use super::core::Core;
+use super::threads::Threads;
 use super::verdict::VerdictKind;
 use crate::config::Limits;
 use crate::trace::Kind;
@@ -192,6 +193,14 @@ impl Core {
         }
         self.hurry_deed();
         let Some(next) = self.next_event() else {
+            if self
+                .threads
+                .as_deref()
+                .is_some_and(Threads::driver_is_blocked)
+            {
+                // Who is blocked there has more to say.
+                return false;
+            }
             let message = self.deadlock();
             self.end(VerdictKind::Deadlock, message);
             return false;

@@ -6,6 +6,7 @@
 //! and used, or dropped, with the core closed.
 
 mod aside;
+pub(crate) mod blocking;
 pub(crate) mod choices;
 pub(crate) mod core;
 mod decider;
@@ -52,6 +53,7 @@ use event_loop::{BlockingQueue, TaskId};
 use interpose::{Baton, BatonError};
 use virtual_time::HostClock;
 
+use self::blocking::OnStuck;
 use self::core::Core;
 pub(crate) use self::drive::Drive;
 pub(crate) use self::ending::Remains;
@@ -85,6 +87,7 @@ pub(crate) struct World {
     slow_callback: Option<Duration>,
     blocking_threads: Option<usize>,
     blocking_queue: BlockingQueue,
+    on_blocking: crate::OnBlocking,
     /// What the hosts and their loops read, where that is not the world's time.
     machine_clock: Option<Box<HostClock>>,
     loop_clock: Option<Box<HostClock>>,
@@ -92,6 +95,8 @@ pub(crate) struct World {
     polled: Mutex<Option<&'static Location<'static>>>,
     /// The account of a run that has failed and is being looked into, should that never end.
     failed: Mutex<Option<Box<Account>>>,
+    /// What becomes of the run if its thread is stuck.
+    stuck: Mutex<OnStuck>,
 }
 
 /// What a call of the test's says that comes from a thread outside the world.
@@ -101,7 +106,7 @@ pub(crate) const OUTSIDE: &str = "this thread is not of the world, which only it
 impl World {
     pub(crate) fn new(config: &Config, plan: Plan) -> Arc<Self> {
         panics::install();
-        let recording = plan.record;
+        let (recording, seed) = (plan.record, plan.seed);
         Arc::new_cyclic(|me| Self {
             me: me.clone(),
             arrivals: Mutex::default(),
@@ -116,10 +121,12 @@ impl World {
             slow_callback: config.slow_callback,
             blocking_threads: config.blocking_threads,
             blocking_queue: config.blocking_queue,
+            on_blocking: config.on_blocking,
             machine_clock: config.machine_clock(),
             loop_clock: config.coarse_loop_clock(),
             polled: Mutex::new(None),
             failed: Mutex::default(),
+            stuck: Mutex::new(blocking::end_process(seed)),
         })
     }
 

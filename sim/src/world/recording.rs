@@ -26,8 +26,8 @@ pub(crate) struct Recording {
     sequence: u64,
     /// When each task was last polled, and what it said it waits for.
     waits: BTreeMap<u64, (Instant, Option<Wait>)>,
-    /// The tasks that are queued.
-    ready: BTreeSet<u64>,
+    /// The tasks that are queued, and since when.
+    ready: BTreeMap<u64, Instant>,
     /// The task that was picked, until time passes.
     running: Option<u64>,
     /// Who waited on what when the run was stuck.
@@ -117,8 +117,13 @@ impl Recording {
     }
 
     /// A task can run.
-    pub(crate) fn ready(&mut self, serial: u64) {
-        self.ready.insert(serial);
+    pub(crate) fn ready(&mut self, serial: u64, now: Instant) {
+        self.ready.insert(serial, now);
+    }
+
+    /// Since when a task is queued, if it is.
+    pub(crate) fn ready_since(&self, serial: u64) -> Option<Instant> {
+        self.ready.get(&serial).copied()
     }
 
     /// A wake; returns how often it is to be passed over.
@@ -222,7 +227,7 @@ impl Recording {
 
     /// Where a live task stands.
     pub(crate) fn standing(&self, serial: u64) -> Standing {
-        if self.running == Some(serial) || self.ready.contains(&serial) {
+        if self.running == Some(serial) || self.ready.contains_key(&serial) {
             return match self.waits.contains_key(&serial) {
                 true => Standing::Ready,
                 false => Standing::New,

@@ -40,6 +40,8 @@ pub enum VerdictKind {
     /// More blocking jobs stand in line than
     /// [`Config::blocking_budget`](crate::Config::blocking_budget) allows.
     Overload,
+    /// A call blocked the thread of a loop: see [`OnBlocking`](crate::OnBlocking).
+    Blocking,
 }
 
 impl VerdictKind {
@@ -61,6 +63,7 @@ impl VerdictKind {
             Self::Property => "property",
             Self::Stall => "stall",
             Self::Overload => "overload",
+            Self::Blocking => "blocking",
         }
     }
 }
@@ -73,7 +76,7 @@ pub struct Verdict {
     pub kind: VerdictKind,
     /// The panic's or error's text, or a sentence.
     pub message: String,
-    /// `file:line` of the panic, if there was one.
+    /// `file:line` of the panic, or of the call that blocked, if there was one.
     pub location: Option<String>,
     /// Virtual time, in nanoseconds since the world began.
     pub at_nanos: u64,
@@ -81,7 +84,8 @@ pub struct Verdict {
     pub event: u64,
     /// The task that was being polled, and its host.
     pub task: Option<String>,
-    /// Who waits on what, a line each; only where nobody can go on.
+    /// Who waits on what, a line each, where nobody can go on; the call that blocked, and who was
+    /// kept waiting.
     pub blocked: Vec<String>,
     /// The panics of the run before this one, oldest first, a line each.
     pub earlier_panics: Vec<String>,
@@ -105,10 +109,14 @@ impl Verdict {
 
 impl Verdict {
     /// Whether both are the same failure, whatever their schedules: same kind, same place, same
-    /// text.
+    /// text. The place of a blocking call is known of recorded runs only.
     #[must_use]
     pub fn same_failure(&self, other: &Self) -> bool {
-        (self.kind, &self.location, &self.message) == (other.kind, &other.location, &other.message)
+        let same_place = match (&self.location, &other.location) {
+            (None, Some(_)) | (Some(_), None) => self.kind == VerdictKind::Blocking,
+            (one, other) => one == other,
+        };
+        same_place && (self.kind, &self.message) == (other.kind, &other.message)
     }
 }
 

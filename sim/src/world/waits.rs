@@ -174,7 +174,7 @@ impl Table {
 }
 
 impl Wait {
-    fn what(&self, names: &Names) -> String {
+    pub(super) fn what(&self, names: &Names) -> String {
         match self {
             Self::Join(other) => format!("the end of {}", named(*other, names)),
             Self::Job(job, site) => format!("the end of job {job}, asked for at {site},"),

@@ -7,6 +7,14 @@ mod backends;
 #[path = "../contract/log.rs"]
 mod log;
 
+#[expect(clippy::disallowed_methods, reason = "its sleeps are what is tested")]
+mod policy;
+#[expect(
+    clippy::disallowed_methods,
+    clippy::await_holding_lock,
+    reason = "its sleeps and its locks are what is tested"
+)]
+mod policy_locks;
 mod pool;
 mod queue;
 mod shutdown;

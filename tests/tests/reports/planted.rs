@@ -171,3 +171,35 @@ async fn faults_that_could_do_nothing(sim: sim::Sim) {
     event_loop::time::sleep(Duration::from_millis(1)).await;
     drop((down, cut));
 }
+
+#[sim::test(seeds = 1, profile = "exact")]
+#[ignore = "fails on purpose"]
+async fn a_blocking_sleep(sim: sim::Sim) {
+    let svc = sim.host("svc").event_loop();
+    for period in [10, 20, 30, 40, 50, 60, 70] {
+        let ticks = sleep(Duration::from_millis(period));
+        svc.spawn_named(&format!("ticker {period}"), ticks).detach();
+    }
+    let napper = svc.spawn_named("napper", async {
+        std::thread::sleep(Duration::from_millis(65));
+    });
+    napper.await.unwrap();
+}
+
+#[sim::test(seeds = 3, on_blocking = "report")]
+#[ignore = "one of those whose sayings are looked at"]
+async fn naps_that_are_reported() {
+    let napper = spawn_named("napper", async {
+        std::thread::sleep(Duration::from_millis(2));
+        sleep(Duration::from_millis(1)).await;
+        std::thread::sleep(Duration::from_millis(3));
+    });
+    napper.await.unwrap();
+}
+
+#[sim::test(seeds = 1, profile = "exact", on_blocking = "report")]
+#[ignore = "fails on purpose"]
+async fn a_panic_after_a_nap() {
+    std::thread::sleep(Duration::from_millis(2));
+    panic!("on purpose");
+}

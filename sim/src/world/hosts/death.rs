@@ -128,7 +128,7 @@ impl Core {
     }
 
     /// Takes the tasks that are queued, to be dropped.
-    fn take_queued(&mut self, of: Fallen) -> Vec<Runnable> {
+    pub(in crate::world) fn take_queued(&mut self, of: Fallen) -> Vec<Runnable> {
         let queued = self.ready.take_where(|ready| match ready {
             Ready::Task(task) => of.has_task(task),
             Ready::Root | Ready::Thread(_) => matches!(of, Fallen::All),

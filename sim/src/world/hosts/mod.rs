@@ -15,6 +15,7 @@ pub(crate) mod process;
 use self::process::Process;
 use super::core::Core;
 use super::{OUTSIDE, World};
+use crate::OnBlocking;
 use crate::event_loop::SimLoop;
 use crate::net::RuleError;
 use crate::trace::Kind;
@@ -190,6 +191,14 @@ impl World {
         let (index, ev) = self.add_loop(name, addresses);
         ev.mark_hosted(site);
         self.core(|core| core.hosts[index as usize].hosted = true);
+        // Others go on while one of them is blocked. The first lives where the root does.
+        if index > 0
+            && self.on_blocking != OnBlocking::Fail
+            && interpose::SUPPORTED
+            && let Err(why) = self.give_home(index)
+        {
+            panic!("host(\"{name}\"): no thread for its tasks: {why}");
+        }
         index
     }
 

@@ -10,6 +10,8 @@ use virtual_time::Instant;
 
 use super::{On, Outcome, What};
 use crate::world::World;
+use crate::world::blocking::BlockingCall;
+use crate::world::core::Core;
 use crate::world::verdict::VerdictKind;
 
 impl World {
@@ -18,6 +20,7 @@ impl World {
     pub(super) fn block(&self, on: On, until: Option<Instant>) -> Option<Outcome> {
         match self.current_thread() {
             Some(thread) => self.block_thread(thread, on, until),
+            None if self.core.try_with(Core::is_at_end).ok()? => Some(self.block_at_end(until)),
             None => self.block_driver(on, until),
         }
     }
@@ -27,7 +30,7 @@ impl World {
         let is_past = self.core.try_with(|core| core.now >= until).ok()?;
         match is_past {
             true => self.give_way().then_some(Outcome::TimedOut),
-            false => self.block(On::Sleep, Some(until)),
+            false => self.account(BlockingCall::Sleep, || self.block(On::Sleep, Some(until))),
         }
     }
 
@@ -45,9 +48,14 @@ impl World {
         {
             return Some(FutexWait::TimedOut);
         }
-        let end = match self.block(On::Futex(word, bits), until)? {
+        let (call, released) = (BlockingCall::Wait, || !still());
+        let since = self.now();
+        let end = match self.account(call, || self.block(On::Futex(word, bits), until))? {
             // Somebody outside may have released it.
-            Outcome::Over if still() => self.stuck(),
+            Outcome::Over if still() => {
+                self.never_woken(call, since, &released);
+                FutexWait::Woken
+            }
             Outcome::Woken | Outcome::Over => FutexWait::Woken,
             Outcome::TimedOut => FutexWait::TimedOut,
             Outcome::Interrupted => FutexWait::Interrupted,
@@ -94,6 +102,19 @@ impl World {
         })
     }
 
+    /// The calling thread waits for what nobody is left to do; returns once it is `released`.
+    pub(super) fn never_woken(
+        &self,
+        call: BlockingCall,
+        since: Instant,
+        released: &dyn Fn() -> bool,
+    ) {
+        match self.current_thread() {
+            Some(_) => self.stuck(),
+            None => self.cannot_end(call, since, released),
+        }
+    }
+
     fn block_thread(&self, id: ThreadId, on: On, until: Option<Instant>) -> Option<Outcome> {
         let seat = self.core.try_with(|core| {
             core.thread_blocks(id, on, until);
@@ -127,7 +148,7 @@ impl World {
     }
 }
 
-impl crate::world::core::Core {
+impl Core {
     fn block_frame(&mut self, host: u32, on: On, until: Option<Instant>) -> ThreadId {
         let seat = self
             .threads

@@ -1,6 +1,6 @@
 //! The end of threads that do not end themselves: with their host, or with the run.
 
-use interpose::{FutexWait, Parking, ThreadId};
+use interpose::{Parking, ThreadId};
 
 use super::{Outcome, State, What};
 use crate::world::World;
@@ -63,7 +63,7 @@ impl World {
 
     /// The calling thread waits for what will never come, and there is nobody left to tell: it
     /// waits in real time, for good.
-    pub(super) fn stuck(&self) -> FutexWait {
+    pub(super) fn stuck(&self) -> ! {
         loop {
             Parking::new().park();
         }

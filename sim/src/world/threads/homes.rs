@@ -28,7 +28,6 @@ impl World {
     ///
     /// # Errors
     /// What the operating system has to say, if it has no thread to give.
-    #[allow(dead_code, reason = "policies other than to fail are built on it")]
     pub(crate) fn give_home(self: &Arc<Self>, host: u32) -> std::io::Result<()> {
         let name = self.core(|core| core.hosts[host as usize].name.clone());
         let world = Arc::downgrade(self);

@@ -10,6 +10,7 @@ use super::seat::take_place;
 use super::{On, Outcome, Seat, State, What};
 use crate::run::panics::Quiet;
 use crate::world::World;
+use crate::world::blocking::BlockingCall;
 use crate::world::here::Here;
 
 impl World {
@@ -89,8 +90,9 @@ impl World {
                 }
                 (false, true) => return Some(ThreadJoin::TimedOut),
                 (false, false) => {
-                    if self.block(On::Join(id), until)? == Outcome::Over {
-                        self.stuck();
+                    let (call, since) = (BlockingCall::Join, self.now());
+                    if self.account(call, || self.block(On::Join(id), until))? == Outcome::Over {
+                        self.never_woken(call, since, &|| false);
                     }
                 }
             }

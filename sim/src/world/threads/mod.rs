@@ -139,6 +139,16 @@ pub(crate) enum Outcome {
 }
 
 impl Threads {
+    /// Whether the thread that drives is blocked in a frame of the test's.
+    pub(super) fn driver_is_blocked(&self) -> bool {
+        !self.frames.is_empty()
+    }
+
+    /// Whether the thread is the home of a host.
+    pub(super) fn is_home(&self, thread: ThreadId) -> bool {
+        self.homes.values().any(|home| *home == thread)
+    }
+
     /// When a thread that waits is due next.
     pub(super) fn next_deadline(&mut self) -> Option<Instant> {
         self.timers.next_deadline()
@@ -280,7 +290,12 @@ impl Core {
 
     /// The thread is blocked: it waits on something until it is woken, or until then.
     fn thread_blocks(&mut self, id: ThreadId, on: On, until: Option<Instant>) {
-        let (now, poll) = (self.now, self.polls_timed.began.take());
+        let now = self.now;
+        // Who waits for work has done what was timed, and the driver is yet to look at it.
+        let poll = match on {
+            On::Errand => None,
+            _ => self.polls_timed.began.take(),
+        };
         let Some(threads) = &mut self.threads else {
             return;
         };
