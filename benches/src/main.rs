@@ -30,7 +30,7 @@ enum Bench {
         #[arg(long, default_value_t = 9, value_parser = clap::value_parser!(u8).range(1..))]
         rounds: u8,
     },
-    /// The life of a service: the clocks it reads, its restarts
+    /// The life of a service: a TERM at every event, the clocks it reads, its restarts
     Lifecycle {
         /// One JSON object a row
         #[arg(long)]

@@ -16,12 +16,17 @@
 mod account;
 pub mod r11_nested_run;
 pub mod r12_own_loop;
+pub mod r13_burst;
 pub mod r14_unread_failure;
 pub mod r15_result_or_cancel;
 pub mod r17_behind_stop;
 pub mod r1_asked_twice;
 pub mod r1_cleanup_order;
 pub mod r2_never_finished;
+pub mod r3_second_term;
+pub mod r4_grace;
+pub mod r6_blocked_handler;
+pub mod r7_early_term;
 pub mod r8_hash_order;
 pub mod r9_trampoline;
 mod store;
@@ -40,10 +45,15 @@ pub static CATALOGUE: &[Scenario] = &[
     r1_cleanup_order::SCENARIO,
     r1_asked_twice::SCENARIO,
     r2_never_finished::SCENARIO,
+    r3_second_term::SCENARIO,
+    r4_grace::SCENARIO,
+    r6_blocked_handler::SCENARIO,
+    r7_early_term::SCENARIO,
     r8_hash_order::SCENARIO,
     r9_trampoline::SCENARIO,
     r11_nested_run::SCENARIO,
     r12_own_loop::SCENARIO,
+    r13_burst::SCENARIO,
     r14_unread_failure::SCENARIO,
     r15_result_or_cancel::SCENARIO,
     r17_behind_stop::SCENARIO,

@@ -2,10 +2,12 @@
 //! and uvloop.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use scenarios::r1_asked_twice::{self, Asks};
-use scenarios::{Form, r8_hash_order, r9_trampoline};
-use sim::{Config, Profile, Sim};
+use scenarios::r6_blocked_handler::{self, Compaction};
+use scenarios::{Form, r3_second_term, r4_grace, r7_early_term, r8_hash_order, r9_trampoline};
+use sim::{Config, Profile, Signal, Sim};
 
 fn profile(profile: Profile) -> Config {
     Config::new().profile(profile)
@@ -39,6 +41,60 @@ fn shutdown_finished_is_never_logged_on_asyncio_and_always_on_uvloop() {
         assert!(asyncio.verdict.is_some(), "seed {seed}");
         let uvloop = scenario.run_as(&profile(Profile::Uvloop), Form::Broken, seed);
         assert_eq!(uvloop.verdict, None, "seed {seed}");
+    }
+}
+
+/// R3: a second TERM during the cleanup cuts it short, every time.
+#[test]
+fn a_second_term_in_the_cleanup_cuts_it_short() {
+    for seed in 1..=40 {
+        let config = profile(Profile::Asyncio);
+        let run = sim::run_once(&config, seed, r3_second_term::broken_in_the_middle);
+        let verdict = run.verdict.expect("the batch is lost");
+        assert!(verdict.message.contains("never flushed"), "{verdict}");
+    }
+}
+
+/// R4: a worker that swallows its cancellation holds the exit for as long as it likes.
+#[test]
+fn the_grace_does_not_bind() {
+    for down_for in [7, 12, 20].map(Duration::from_secs) {
+        let held = move |sim| r4_grace::held_for(sim, down_for);
+        let run = sim::run_once(&profile(Profile::Asyncio), 0, held);
+        let held = run.value.unwrap();
+        assert!(held >= down_for - Duration::from_millis(100), "{held:?}");
+        assert!(held <= down_for + Duration::from_millis(200), "{held:?}");
+    }
+}
+
+/// R6: TERM at 0.30 s is handled at 1.10 s.
+#[test]
+fn a_blocking_call_delays_the_handler_by_as_long_as_it_blocks() {
+    let at = Duration::from_millis(301);
+    let handled = |compaction| {
+        let main = move |sim| r6_blocked_handler::handled_after(sim, at, compaction);
+        sim::run_once(&profile(Profile::Asyncio), 0, main)
+            .value
+            .unwrap()
+    };
+    let blocked = at + handled(Compaction::OnTheLoop);
+    let expected = Duration::from_millis(1_100)..=Duration::from_millis(1_101);
+    assert!(expected.contains(&blocked), "{blocked:?}");
+    assert!(handled(Compaction::InTheExecutor) < Duration::from_millis(12));
+}
+
+/// R7: no cleanup, exit by signal.
+#[test]
+fn a_term_before_its_handler_ends_the_process_by_the_signal() {
+    for seed in 0..40 {
+        let exit = |at| {
+            let main = move |sim| r7_early_term::exit_of_the_broken(sim, Duration::from_millis(at));
+            sim::run_once(&profile(Profile::Asyncio), seed, main)
+                .value
+                .unwrap()
+        };
+        assert_eq!(exit(12).signal(), Some(Signal::Term));
+        assert!(exit(40).success());
     }
 }
 

@@ -1,4 +1,5 @@
-//! The life of a service: what a read of the clock costs it, and its restarts. Every figure from a fresh child process,
+//! The life of a service: a TERM at every event of it, what a read of the clock costs it, and its
+//! restarts. Every figure from a fresh child process,
 //! and the median of them.
 
 pub mod clock;
@@ -6,6 +7,8 @@ pub mod clock;
 mod report;
 #[cfg(feature = "ours")]
 mod restart;
+#[cfg(feature = "ours")]
+mod sweep;
 
 #[cfg(feature = "ours")]
 pub use report::{answer, run};

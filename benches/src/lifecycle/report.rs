@@ -4,7 +4,7 @@ use std::process::{Command, ExitCode};
 
 use serde::Serialize;
 
-use super::{clock, restart};
+use super::{clock, restart, sweep};
 use crate::measure::{median, sibling_binary};
 use crate::report::number;
 use crate::work::LiveBytes;
@@ -18,15 +18,17 @@ enum Work {
     /// In a binary without our symbols.
     ClockOfLibc,
     Restarts,
+    Sweep,
     /// In the binary whose allocator counts.
     RestartsKept,
 }
 
 impl Work {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
         Self::ClockInWorld,
         Self::ClockOutside,
         Self::ClockOfLibc,
+        Self::Sweep,
         Self::Restarts,
         Self::RestartsKept,
     ];
@@ -36,6 +38,7 @@ impl Work {
             Self::ClockInWorld => "clock-in-world",
             Self::ClockOutside => "clock-outside",
             Self::ClockOfLibc => "clock-of-libc",
+            Self::Sweep => "sweep",
             Self::Restarts => "restarts",
             Self::RestartsKept => "restarts-kept",
         }
@@ -47,6 +50,7 @@ impl Work {
         match self {
             Self::ClockInWorld => Some(clock::nanoseconds_a_read_in_a_world()),
             Self::ClockOutside | Self::ClockOfLibc => Some(clock::nanoseconds_a_read()),
+            Self::Sweep => milliseconds(sweep::term_at_every_event),
             Self::Restarts => milliseconds(restart::restarts),
             Self::RestartsKept => Some(restart::kept(live_bytes?)),
         }
@@ -111,6 +115,14 @@ impl Bar {
 }
 
 const ROWS: &[Row] = &[
+    Row {
+        id: "sweep",
+        part: None,
+        unit: "ms",
+        ours: Work::Sweep,
+        peer: None,
+        bar: Bar::AtMost(2_000.0),
+    },
     Row {
         id: "clock",
         part: Some("in a world"),
