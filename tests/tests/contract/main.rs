@@ -19,6 +19,7 @@ mod matrix;
 mod refusals;
 mod settings;
 mod shutdown;
+mod signals;
 mod sleeps;
 mod tasks;
 mod tcp;
@@ -44,6 +45,7 @@ fn tests() -> impl Iterator<Item = &'static Test> {
         shutdown::accepting::CLAUSES,
         shutdown::stages::CLAUSES,
         shutdown::told::CLAUSES,
+        signals::CLAUSES,
         sleeps::CLAUSES,
         tasks::CLAUSES,
         tcp::CLAUSES,

@@ -4,6 +4,8 @@
 #[macro_use]
 mod net;
 #[macro_use]
+mod signals;
+#[macro_use]
 mod unix;
 
 use std::collections::BTreeSet;
@@ -39,6 +41,7 @@ macro_rules! programs {
                 net::all().await.unwrap();
                 #[cfg(target_os = "linux")]
                 unix::all().await.unwrap();
+                signals::all().await.unwrap();
             }
 
             async fn macros() {
@@ -347,6 +350,7 @@ macro_rules! programs {
             net_programs!($lib);
             #[cfg(target_os = "linux")]
             unix_programs!($lib);
+            signal_programs!($lib);
 
             /// A leaf of one's own, in tokio's manner.
             pub(crate) struct Leaf(pub(crate) u32);
@@ -451,6 +455,7 @@ fn used() -> BTreeSet<String> {
     let here = [
         include_str!("main.rs"),
         include_str!("net.rs"),
+        include_str!("signals.rs"),
         include_str!("unix.rs"),
     ]
     .concat();
