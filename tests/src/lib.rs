@@ -5,3 +5,4 @@ pub mod child;
 pub mod outside;
 pub mod scenes;
 pub mod workload;
+pub mod world;

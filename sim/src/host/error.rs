@@ -61,6 +61,11 @@ pub enum HostError {
         /// The host.
         host: String,
     },
+    /// There is no process to get a signal: nothing runs on the host.
+    NoProcess {
+        /// The host.
+        host: String,
+    },
     /// Who asks is of a process that has ended.
     ByTheDead {
         /// The host of that process.
@@ -109,6 +114,11 @@ impl fmt::Display for HostError {
                 f,
                 "host \"{host}\" was never started, so there is no main function to start it \
                  with: give it one, by start(..)"
+            ),
+            Self::NoProcess { host } => write!(
+                f,
+                "host \"{host}\" has no process that could get a signal: start one, by start(..), \
+                 or is it another host's name?"
             ),
             Self::ByTheDead { host } => write!(
                 f,

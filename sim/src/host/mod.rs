@@ -2,6 +2,7 @@
 
 mod error;
 mod process;
+mod signal;
 mod status;
 
 use std::fmt;

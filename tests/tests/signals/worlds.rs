@@ -6,9 +6,84 @@ use std::time::Duration;
 
 use event_loop::time::sleep;
 use event_loop::{Signal, SignalError};
-use sim::{Config, Profile, Sim, VerdictKind};
+use sim::{Config, HostError, Profile, Sim, VerdictKind};
+
+use crate::told::TOLD;
 
 const SEED: u64 = 7;
+
+#[test]
+fn hosts_tell_what_processes_tell() {
+    for (name, lines, ended) in TOLD {
+        let scene = tests::scenes::all().find(|scene| scene.name == *name);
+        let scene = scene.expect("there is such a scene");
+        for profile in Profile::ALL {
+            for seed in 0..20 {
+                let played = tests::world::play(scene, profile, seed);
+                let told = (&*played.lines, played.ended);
+                let lines: Vec<_> = lines.iter().map(|line| (*line).to_owned()).collect();
+                assert_eq!(told, (&*lines, *ended), "{name}, {profile}, seed {seed}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_signal_to_nobody_is_refused() {
+    sim::check(&Config::new().seeds(1), |sim: Sim| async move {
+        let refused = sim.host("svc").try_signal(Signal::Term).unwrap_err();
+        assert!(matches!(refused, HostError::NoProcess { .. }), "{refused}");
+        let svc = sim.host("svc").start(|_| std::future::pending::<()>());
+        svc.signal(Signal::Winch);
+        assert!(svc.is_running());
+        svc.signal(Signal::Term);
+        assert_eq!(svc.wait().await.signal(), Some(Signal::Term));
+        let refused = svc.try_signal(Signal::Term).unwrap_err();
+        assert!(matches!(refused, HostError::Ended { .. }), "{refused}");
+        svc.power_off();
+        let refused = svc.try_signal(Signal::Term).unwrap_err();
+        assert!(matches!(refused, HostError::PoweredOff { .. }), "{refused}");
+        let mut heard = sim.event_loop().signal(Signal::Term).unwrap();
+        sim.host("main").signal(Signal::Term);
+        heard.recv().await;
+    });
+}
+
+#[test]
+fn the_next_life_handles_nothing_until_it_says_so() {
+    sim::check(&Config::new().seeds(20), |sim: Sim| async move {
+        let svc = sim.host("svc").start(|ev| async move {
+            ev.add_signal_handler(Signal::Usr1, || ()).unwrap();
+            // Leaked, as by a reference that outlives its process.
+            std::mem::forget(ev.signal(Signal::Usr1).unwrap());
+            sleep(Duration::from_secs(1)).await;
+        });
+        sleep(Duration::from_millis(100)).await;
+        svc.signal(Signal::Usr1);
+        assert!(svc.wait().await.success());
+        svc.restart();
+        svc.signal(Signal::Usr1);
+        assert_eq!(svc.wait().await.signal(), Some(Signal::Usr1));
+    });
+}
+
+#[test]
+fn a_stopped_process_ends_by_kill_and_goes_on_by_cont() {
+    sim::check(&Config::new().seeds(20), |sim: Sim| async move {
+        let svc = sim.host("svc").start(|_| async {
+            sleep(Duration::from_secs(1)).await;
+        });
+        svc.signal(Signal::Stop);
+        sleep(Duration::from_secs(5)).await;
+        assert!(svc.is_running());
+        svc.signal(Signal::Cont);
+        assert!(svc.wait().await.success());
+        svc.restart();
+        svc.signal(Signal::Tstp);
+        svc.signal(Signal::Kill);
+        assert_eq!(svc.wait().await.signal(), Some(Signal::Kill));
+    });
+}
 
 fn config(profile: Profile) -> Config {
     Config::new().profile(profile)
