@@ -58,7 +58,7 @@ impl Core {
             checked => checked?,
         }
         let of = &self.hosts[host as usize];
-        let has_process = of.process.is_running() || !self.tasks_of(host).is_empty();
+        let has_process = of.process.is_running() || !self.tasks_of(host, None).is_empty();
         match has_process {
             true => Ok(()),
             false => Err(HostError::NoProcess {
