@@ -207,7 +207,7 @@ fn the_end_of_a_host_s_process_ends_the_loops_of_its_threads() {
             });
             sleep(Duration::from_millis(35)).await;
             svc.kill();
-            assert_eq!(svc.wait().await.signal(), Some(9));
+            assert_eq!(svc.wait().await.signal(), Some(sim::Signal::Kill));
             svc.restart();
             sleep(Duration::from_millis(35)).await;
             svc.kill();
