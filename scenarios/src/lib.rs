@@ -25,6 +25,7 @@ pub mod r1_cleanup_order;
 pub mod r2_never_finished;
 pub mod r3_second_term;
 pub mod r4_grace;
+pub mod r5_job_holds_exit;
 pub mod r6_blocked_handler;
 pub mod r7_early_term;
 pub mod r8_hash_order;
@@ -47,6 +48,7 @@ pub static CATALOGUE: &[Scenario] = &[
     r2_never_finished::SCENARIO,
     r3_second_term::SCENARIO,
     r4_grace::SCENARIO,
+    r5_job_holds_exit::SCENARIO,
     r6_blocked_handler::SCENARIO,
     r7_early_term::SCENARIO,
     r8_hash_order::SCENARIO,

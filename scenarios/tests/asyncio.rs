@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use scenarios::r1_asked_twice::{self, Asks};
 use scenarios::r6_blocked_handler::{self, Compaction};
-use scenarios::{Form, r3_second_term, r4_grace, r7_early_term, r8_hash_order, r9_trampoline};
+use scenarios::{
+    Form, r3_second_term, r4_grace, r5_job_holds_exit, r7_early_term, r8_hash_order, r9_trampoline,
+};
 use sim::{Config, Profile, Signal, Sim};
 
 fn profile(profile: Profile) -> Config {
@@ -65,6 +67,16 @@ fn the_grace_does_not_bind() {
         assert!(held >= down_for - Duration::from_millis(100), "{held:?}");
         assert!(held <= down_for + Duration::from_millis(200), "{held:?}");
     }
+}
+
+/// R5: a job of 2 s in the executor holds the exit for 2 s.
+#[test]
+fn a_job_in_the_executor_holds_the_exit_for_as_long_as_it_takes() {
+    let held = |sim| r5_job_holds_exit::held_for(sim, Duration::from_secs(2));
+    let run = sim::run_once(&profile(Profile::Asyncio), 0, held);
+    let held = run.value.unwrap();
+    let expected = Duration::from_secs(2)..Duration::from_millis(2_020);
+    assert!(expected.contains(&held), "{held:?}");
 }
 
 /// R6: TERM at 0.30 s is handled at 1.10 s.

@@ -33,6 +33,7 @@ every_mended_form_survives_10_000_seeds! {
     never_finished = "never-finished",
     second_term = "second-term",
     grace = "grace",
+    job_holds_exit = "job-holds-exit",
     blocked_handler = "blocked-handler",
     early_term = "early-term",
     hash_order = "hash-order",
