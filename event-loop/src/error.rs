@@ -3,6 +3,8 @@
 use std::fmt;
 use std::panic::Location;
 
+use crate::shutdown::ShutdownError;
+
 /// The loop is closed: nothing can be scheduled on it any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Closed;
@@ -95,6 +97,8 @@ pub enum LoopError {
     /// [`Runner::run`](crate::Runner::run) was interrupted by INT, such as Ctrl-C: main was asked to
     /// finish, and has.
     Interrupted,
+    /// A runner's policy of shutdown cannot be followed.
+    Shutdown(ShutdownError),
     /// A setting came after the first run.
     SetTooLate {
         /// Its name.
@@ -169,6 +173,7 @@ impl fmt::Display for LoopError {
                  at {here}): {WAYS_OUT}"
             ),
             Self::RunnerClosed => f.write_str("Runner is closed"),
+            Self::Shutdown(error) => error.fmt(f),
             Self::Interrupted => f.write_str(
                 "KeyboardInterrupt: SIGINT came, and main was asked to finish and has ended",
             ),
@@ -193,6 +198,15 @@ impl std::error::Error for LoopError {}
 impl From<Closed> for LoopError {
     fn from(_: Closed) -> Self {
         Self::Closed
+    }
+}
+
+impl From<ShutdownError> for LoopError {
+    fn from(error: ShutdownError) -> Self {
+        match error {
+            ShutdownError::Closed => Self::Closed,
+            other => Self::Shutdown(other),
+        }
     }
 }
 

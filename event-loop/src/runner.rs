@@ -5,9 +5,12 @@ use std::future::Future;
 use std::panic::Location;
 use std::process::ExitCode;
 
+use tokio::runtime::Handle;
+
 use crate::context::{self, RunMark};
+use crate::shutdown::{ShutdownError, ShutdownPolicy, ShutdownReport};
 use crate::signal::{Interrupt, Signal};
-use crate::{EventLoop, LoopError};
+use crate::{ErrorContext, EventLoop, LoopError, SignalError};
 
 type Factory = Box<dyn FnOnce() -> Result<EventLoop, LoopError> + Send>;
 
@@ -32,6 +35,10 @@ type Factory = Box<dyn FnOnce() -> Result<EventLoop, LoopError> + Send>;
 pub struct Runner {
     state: State,
     interrupts: Option<bool>,
+    policy: Option<ShutdownPolicy>,
+    /// The policy's signals are listened to.
+    listens: bool,
+    report: Option<ShutdownReport>,
 }
 
 enum State {
@@ -46,6 +53,9 @@ impl Runner {
         Self {
             state: State::Unmade(Box::new(factory)),
             interrupts: None,
+            policy: None,
+            listens: false,
+            report: None,
         }
     }
 
@@ -61,6 +71,25 @@ impl Runner {
     pub fn interrupts(mut self, handled: bool) -> Self {
         self.interrupts = Some(handled);
         self
+    }
+
+    /// How the loop is shut down when the runner is closed, or gets one of the policy's signals
+    /// while it runs: INT is among them by default, and then is nothing else's. Without a policy
+    /// the close drops what is pending.
+    ///
+    /// [`close`](Self::close) runs the loop until the shutdown is over, and so does the drop of the
+    /// runner, unless it is dropped inside of an async context, where all ends at once. A shutdown
+    /// that leaves something undone is told to the exception handler.
+    #[must_use]
+    pub fn policy(mut self, policy: ShutdownPolicy) -> Self {
+        self.policy = Some(policy);
+        self
+    }
+
+    /// What the shutdown of the loop came to, once it is over.
+    #[must_use]
+    pub fn report(&self) -> Option<&ShutdownReport> {
+        self.report.as_ref()
     }
 
     /// The loop, made now if need be.
@@ -83,7 +112,8 @@ impl Runner {
     ///
     /// # Errors
     /// [`LoopError::RunnerInsideLoop`], [`LoopError::RunnerClosed`], [`LoopError::Interrupted`] as
-    /// [`interrupts`](Self::interrupts) has it, and those of [`EventLoop::run_until_complete`].
+    /// [`interrupts`](Self::interrupts) has it, [`LoopError::Shutdown`] if the policy cannot be
+    /// followed, and those of [`EventLoop::run_until_complete`].
     ///
     /// # Panics
     /// If `future` panics.
@@ -100,6 +130,7 @@ impl Runner {
             });
         }
         let (ev, here) = (self.event_loop()?, Location::caller());
+        self.listen(&ev)?;
         let interrupt = match self.interrupts {
             Some(false) => None,
             anywhere => Interrupt::listen(&ev, anywhere.is_some(), here),
@@ -116,7 +147,9 @@ impl Runner {
     }
 
     /// Runs a program's `main` and closes the loop; an error goes to standard error and becomes
-    /// exit code 1, or 130 if it was interrupted, as in a shell.
+    /// exit code 1, or 130 if it was interrupted, as in a shell. With a [`policy`](Self::policy) a
+    /// shutdown that was not clean becomes exit code 1 too; its report goes to standard error,
+    /// after main's own error if there is one.
     #[track_caller]
     pub fn run_main<M, F, E>(mut self, main: M) -> ExitCode
     where
@@ -128,7 +161,7 @@ impl Runner {
             Ok(ev) => self.run(main(ev.unowned())),
             Err(error) => Err(error),
         };
-        match outcome {
+        let code = match outcome {
             Ok(Ok(())) => ExitCode::SUCCESS,
             Ok(Err(error)) => {
                 eprintln!("Error: {error:?}");
@@ -141,19 +174,69 @@ impl Runner {
                     _ => ExitCode::FAILURE,
                 }
             }
+        };
+        if let Err(error) = self.close() {
+            eprintln!("Error: {error}");
+        }
+        match &self.report {
+            Some(report) if !report.is_clean() && code == ExitCode::SUCCESS => ExitCode::FAILURE,
+            _ => code,
         }
     }
 
-    /// Closes the loop: pending tasks are dropped. A second time does nothing.
+    /// Closes the loop: with a [`policy`](Self::policy), or a shutdown under way, once that is over,
+    /// for which it runs the loop; what is pending then is dropped. A second time does nothing.
     ///
     /// # Errors
-    /// Those of [`EventLoop::close`].
+    /// Those of [`EventLoop::close`]. Where the loop cannot be run, inside another one's run, there
+    /// is no shutdown: it is closed all the same.
     pub fn close(&mut self) -> Result<(), LoopError> {
         if let State::Made(ev) = &self.state {
+            let ev = ev.clone();
+            self.report = self.shut_down(&ev);
             ev.close()?;
         }
         self.state = State::Closed;
         Ok(())
+    }
+}
+
+impl Runner {
+    /// Begins to listen to the policy's signals, with the first run.
+    fn listen(&mut self, ev: &EventLoop) -> Result<(), LoopError> {
+        let Some(policy) = self.policy.as_ref().filter(|_| !self.listens) else {
+            return Ok(());
+        };
+        match ev.shutdown_on_signal(policy.clone()) {
+            // A system without signals asks its programs to end in other ways.
+            Ok(_) | Err(ShutdownError::Signal(SignalError::Unsupported { .. })) => {
+                self.listens = true;
+                Ok(())
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Runs the loop until its shutdown is over, if there is to be one.
+    fn shut_down(&self, ev: &EventLoop) -> Option<ShutdownReport> {
+        // Inside a run, or a runtime of tokio's, nobody may wait.
+        let may_wait = context::run_mark().is_none() && Handle::try_current().is_err();
+        let report = match ev.shutdown_outcome() {
+            Some(over) => over.ok(),
+            None if !may_wait || ev.is_closed() => None,
+            None => {
+                let begun = ev.shutdown_under_way();
+                let policy = self.policy.clone();
+                let begin = |policy| ev.shutdown_because("the runner's close", policy);
+                let shutdown = begun.or_else(|| policy.map(begin))?;
+                ev.run_until_complete(shutdown).ok()?.ok()
+            }
+        };
+        if let Some(report) = report.as_ref().filter(|report| !report.is_clean()) {
+            let message = "The shutdown left something undone";
+            ev.call_exception_handler(&ErrorContext::new(ev, message, report.to_string()));
+        }
+        report
     }
 }
 

@@ -216,7 +216,7 @@ impl Course {
             tasks,
             executor,
             errors,
-            callbacks: dump.callbacks_ready + dump.callbacks_timed,
+            callbacks: dump.callbacks_timed,
             escalated: progress.escalated(),
         });
     }

@@ -36,6 +36,7 @@ mod listeners;
 mod policy;
 mod progress;
 mod report;
+mod signals;
 
 use std::fmt;
 use std::future::Future;
@@ -52,7 +53,7 @@ pub(crate) use progress::Progress;
 
 use crate::backend::current_task;
 use crate::waiters::Place;
-use crate::{EventLoop, context};
+use crate::{EventLoop, SignalError, context};
 use course::Course;
 
 impl EventLoop {
@@ -96,6 +97,12 @@ impl EventLoop {
     pub fn shutdown_under_way(&self) -> Option<Shutdown> {
         let claimed = self.shared.shutdown.is_claimed();
         claimed.then(|| Shutdown::of(self))
+    }
+
+    /// What the shutdown came to, if it is over.
+    pub(crate) fn shutdown_outcome(&self) -> Option<Result<ShutdownReport, ShutdownError>> {
+        let outcome = self.shared.shutdown.outcome()?;
+        Some(outcome.map(|report| (*report).clone()))
     }
 
     /// Begins a shutdown for which `cause` is to blame.
@@ -169,8 +176,8 @@ impl Future for Shutdown {
         let place = self.place.get_or_insert_with(|| Place::new(&waiters));
         // Before it is asked: the report may come in between.
         place.wait(cx.waker());
-        match self.ev.shared.shutdown.outcome() {
-            Some(outcome) => Poll::Ready(outcome.map(|report| (*report).clone())),
+        match self.ev.shutdown_outcome() {
+            Some(outcome) => Poll::Ready(outcome),
             None => Poll::Pending,
         }
     }
@@ -198,6 +205,8 @@ pub enum ShutdownError {
     TooLate,
     /// The policy cannot be followed.
     Policy(PolicyError),
+    /// A signal of the policy's cannot be listened to.
+    Signal(SignalError),
 }
 
 impl fmt::Display for ShutdownError {
@@ -212,6 +221,7 @@ impl fmt::Display for ShutdownError {
                  registered before that",
             ),
             Self::Policy(error) => error.fmt(f),
+            Self::Signal(error) => error.fmt(f),
         }
     }
 }
@@ -221,6 +231,12 @@ impl std::error::Error for ShutdownError {}
 impl From<PolicyError> for ShutdownError {
     fn from(error: PolicyError) -> Self {
         Self::Policy(error)
+    }
+}
+
+impl From<SignalError> for ShutdownError {
+    fn from(error: SignalError) -> Self {
+        Self::Signal(error)
     }
 }
 

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::Signal;
+
 /// How [`EventLoop::shutdown`](crate::EventLoop::shutdown) goes about it: a builder, whose defaults
 /// fit into the 30 seconds that Kubernetes gives a container between TERM and KILL.
 ///
@@ -25,12 +27,13 @@ pub struct ShutdownPolicy {
     pub(crate) total: Duration,
     pub(crate) order: CancelOrder,
     pub(crate) second: SecondSignal,
+    pub(crate) signals: Vec<Signal>,
 }
 
 impl ShutdownPolicy {
     /// The defaults: 5 s for the hooks, 10 s of grace for the tasks, 1 s for those that are
-    /// aborted, 5 s for the jobs of the executor, 25 s in all; tasks are asked in any order, and a
-    /// second signal escalates.
+    /// aborted, 5 s for the jobs of the executor, 25 s in all; tasks are asked in any order, TERM and
+    /// INT begin it, and a second one escalates.
     #[must_use]
     pub fn new() -> Self {
         Self {
@@ -41,6 +44,7 @@ impl ShutdownPolicy {
             total: Duration::from_secs(25),
             order: CancelOrder::Seeded,
             second: SecondSignal::Escalate,
+            signals: vec![Signal::Term, Signal::Int],
         }
     }
 
@@ -89,6 +93,13 @@ impl ShutdownPolicy {
         self
     }
 
+    /// Which signals begin it, where it is left to signals.
+    #[must_use]
+    pub fn signals(mut self, signals: impl IntoIterator<Item = Signal>) -> Self {
+        self.signals = signals.into_iter().collect();
+        self
+    }
+
     /// What a second signal does.
     #[must_use]
     pub fn second_signal(mut self, second: SecondSignal) -> Self {
@@ -99,7 +110,7 @@ impl ShutdownPolicy {
     /// Whether it can be followed; whatever takes a policy asks this first.
     ///
     /// # Errors
-    /// [`PolicyError::ZeroGrace`].
+    /// [`PolicyError`].
     pub fn check(&self) -> Result<(), PolicyError> {
         let parts = [
             ("hooks", self.hooks),
@@ -110,6 +121,7 @@ impl ShutdownPolicy {
         ];
         match parts.into_iter().find(|(_, span)| span.is_zero()) {
             Some((part, _)) => Err(PolicyError::ZeroGrace { part }),
+            None if self.signals.is_empty() => Err(PolicyError::NoSignals),
             None => Ok(()),
         }
     }
@@ -156,6 +168,8 @@ pub enum PolicyError {
         /// The setter it was given to.
         part: &'static str,
     },
+    /// No signal is to begin it.
+    NoSignals,
 }
 
 impl fmt::Display for PolicyError {
@@ -165,6 +179,10 @@ impl fmt::Display for PolicyError {
                 f,
                 "A shutdown cannot have {part} = 0: even what ends at once needs a turn of the \
                  loop to do so. Give it some time, or use close to end without a shutdown"
+            ),
+            Self::NoSignals => f.write_str(
+                "A shutdown without signals would never be begun by one: name some, or leave TERM \
+                 and INT",
             ),
         }
     }
@@ -195,6 +213,8 @@ mod tests {
         assert_eq!(refused(ShutdownPolicy::new().total(zero)), of("total"));
         let executor = refused(ShutdownPolicy::new().executor(zero));
         assert_eq!(executor, of("executor"));
+        let deaf = ShutdownPolicy::new().signals([]);
+        assert_eq!(refused(deaf), PolicyError::NoSignals);
         assert!(executor.to_string().contains("executor = 0"), "{executor}");
     }
 }

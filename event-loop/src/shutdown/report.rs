@@ -30,7 +30,7 @@ pub struct ShutdownReport {
     pub executor: ExecutorReport,
     /// What the exception handler was told meanwhile, in order; hooks tell for themselves.
     pub errors: Vec<ErrorContext>,
-    /// How many callbacks were left that will never run.
+    /// How many callbacks wait for a time that will not come.
     pub callbacks: usize,
     /// Where it stood when it was told to make it short, and when.
     pub escalated: Option<(Stage, Instant)>,

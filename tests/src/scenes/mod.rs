@@ -3,6 +3,7 @@
 //! of a world; whoever plays it looks at the lines that it says and at how it ends.
 
 pub mod plain;
+pub mod shutdown;
 pub mod signals;
 
 use std::fmt;
@@ -14,7 +15,12 @@ use event_loop::{EventLoop, LoopConfig, LoopError, production};
 
 /// Every scene; the program that plays them finds them here.
 pub fn all() -> impl Iterator<Item = &'static Scene> {
-    let files = [plain::SCENES, signals::SCENES, signals::OF_PROCESSES];
+    let files = [
+        plain::SCENES,
+        shutdown::SCENES,
+        signals::SCENES,
+        signals::OF_PROCESSES,
+    ];
     files.into_iter().flatten()
 }
 

@@ -1,0 +1,7 @@
+//! The graceful shutdown beyond its clauses: real processes that get real signals, runners with a
+//! policy, random services, and the report as text.
+
+mod children;
+mod report;
+mod runner;
+mod services;
