@@ -43,6 +43,7 @@ fn tests() -> impl Iterator<Item = &'static Test> {
         refusals::CLAUSES,
         settings::CLAUSES,
         shutdown::accepting::CLAUSES,
+        shutdown::killed::CLAUSES,
         shutdown::stages::CLAUSES,
         shutdown::told::CLAUSES,
         signals::CLAUSES,

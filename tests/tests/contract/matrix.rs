@@ -16,7 +16,6 @@ use crate::tests;
 const NOT_BUILT_YET: &[(&str, &str)] = &[
     ("B4", "blocking work"),
     ("S7", "signals"),
-    ("D5", "the shutdown"),
 ];
 
 /// Where the document stops being written by hand.

@@ -1,6 +1,7 @@
-//! The graceful shutdown: clauses D1 to D4, and what E4 says of its errors.
+//! The graceful shutdown: clauses D1 to D5, and what E4 says of its errors.
 
 pub(crate) mod accepting;
+pub(crate) mod killed;
 pub(crate) mod stages;
 pub(crate) mod told;
 
