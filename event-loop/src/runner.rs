@@ -78,8 +78,8 @@ impl Runner {
     /// the close drops what is pending.
     ///
     /// [`close`](Self::close) runs the loop until the shutdown is over, and so does the drop of the
-    /// runner, unless it is dropped inside of an async context, where all ends at once. A shutdown
-    /// that leaves something undone is told to the exception handler.
+    /// runner, unless it is dropped inside of an async context, where all ends at once. If a shutdown
+    /// leaves something undone, and nobody has awaited its report, the exception handler is told.
     #[must_use]
     pub fn policy(mut self, policy: ShutdownPolicy) -> Self {
         self.policy = Some(policy);
@@ -148,8 +148,8 @@ impl Runner {
 
     /// Runs a program's `main` and closes the loop; an error goes to standard error and becomes
     /// exit code 1, or 130 if it was interrupted, as in a shell. With a [`policy`](Self::policy) a
-    /// shutdown that was not clean becomes exit code 1 too; its report goes to standard error,
-    /// after main's own error if there is one.
+    /// shutdown that was not clean becomes exit code 1 too, of which main's own error, if there is
+    /// one, is told first.
     #[track_caller]
     pub fn run_main<M, F, E>(mut self, main: M) -> ExitCode
     where
@@ -221,8 +221,12 @@ impl Runner {
     fn shut_down(&self, ev: &EventLoop) -> Option<ShutdownReport> {
         // Inside a run, or a runtime of tokio's, nobody may wait.
         let may_wait = context::run_mark().is_none() && Handle::try_current().is_err();
+        let mut was_read = false;
         let report = match ev.shutdown_outcome() {
-            Some(over) => over.ok(),
+            Some(over) => {
+                was_read = ev.shutdown_was_read();
+                over.ok()
+            }
             None if !may_wait || ev.is_closed() => None,
             None => {
                 let begun = ev.shutdown_under_way();
@@ -232,7 +236,7 @@ impl Runner {
                 ev.run_until_complete(shutdown).ok()?.ok()
             }
         };
-        if let Some(report) = report.as_ref().filter(|report| !report.is_clean()) {
+        if let Some(report) = report.as_ref().filter(|r| !was_read && !r.is_clean()) {
             let message = "The shutdown left something undone";
             ev.call_exception_handler(&ErrorContext::new(ev, message, report.to_string()));
         }

@@ -99,6 +99,11 @@ impl EventLoop {
         claimed.then(|| Shutdown::of(self))
     }
 
+    /// Whether somebody has read the report; the caller does now.
+    pub(crate) fn shutdown_was_read(&self) -> bool {
+        self.shared.shutdown.read()
+    }
+
     /// What the shutdown came to, if it is over.
     pub(crate) fn shutdown_outcome(&self) -> Option<Result<ShutdownReport, ShutdownError>> {
         let outcome = self.shared.shutdown.outcome()?;
@@ -177,7 +182,10 @@ impl Future for Shutdown {
         // Before it is asked: the report may come in between.
         place.wait(cx.waker());
         match self.ev.shutdown_outcome() {
-            Some(outcome) => Poll::Ready(outcome),
+            Some(outcome) => {
+                self.ev.shared.shutdown.read();
+                Poll::Ready(outcome)
+            }
             None => Poll::Pending,
         }
     }

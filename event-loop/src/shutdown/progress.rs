@@ -51,6 +51,8 @@ struct State {
     /// Of the task that shuts the loop down.
     waker: Option<Waker>,
     outcome: Option<Outcome>,
+    /// Somebody has the report.
+    read: bool,
 }
 
 type Outcome = Result<Arc<ShutdownReport>, ShutdownError>;
@@ -86,6 +88,11 @@ impl Progress {
 
     pub(super) fn outcome(&self) -> Option<Outcome> {
         self.state().outcome.clone()
+    }
+
+    /// Whether somebody has the report; from here on somebody has.
+    pub(super) fn read(&self) -> bool {
+        std::mem::replace(&mut self.state().read, true)
     }
 
     /// A task was started, and has not been polled.

@@ -9,7 +9,7 @@ use event_loop::{ErrorContext, EventLoop, LoopError, cancelled, spawn, spawn_nam
 use futures::channel::oneshot;
 use tokio::io::AsyncReadExt;
 
-use super::{LONG, TICK, deaf, ends, local_listener, on, policy};
+use super::{LONG, TICK, deaf, ends, local_listener, on, policy, took};
 use crate::backends::Backend;
 use crate::clause::Reach::{Everywhere, Simulated};
 use crate::clause::clauses;
@@ -78,14 +78,18 @@ fn a_task_that_awaits_the_report_is_not_cut(backend: Backend) {
     let report = on(backend, |ev| async move {
         let here = ev.clone();
         let waits = spawn_named("waits", async move {
-            let report = here.shutdown(policy().grace(2 * TICK)).await.unwrap();
+            let report = here.shutdown(policy()).await.unwrap();
             sleep(4 * TICK).await;
             report
         });
-        sleep(TICK).await;
+        while ev.shutdown_under_way().is_none() {
+            sleep(TICK).await;
+        }
+        // From here on nobody is left whom the grace is for.
         ev.shutdown_under_way().unwrap().await.unwrap();
         waits.await.unwrap()
     });
+    assert!(took(&report, Stage::Grace) < LONG / 2, "{report}");
     assert!(
         report
             .tasks
