@@ -29,7 +29,7 @@ pub use self::sim::Sim;
 pub use ::event_loop::Signal;
 pub use config::Config;
 pub use from_world::FromWorld;
-pub use host::{Ended, Exit, ExitStatus, Host, HostError, Termination};
+pub use host::{Capability, Ended, Exit, ExitStatus, Host, HostConfig, HostError, Termination};
 pub use on_blocking::OnBlocking;
 pub use plan::{Raise, UnknownLabel, When};
 pub use profile::{Profile, UnknownProfile};
@@ -39,6 +39,7 @@ pub use run::outcome::Outcome;
 pub use run::owned::{record_loop, run_loop};
 pub use run::sweep::{Sweep, Swept, record_swept, sweep};
 pub use sim_macros::test;
+pub use virtual_time::WallStep;
 pub use world::blocking::{Blocking, BlockingCall, KeptWaiting};
 pub use world::verdict::{Verdict, VerdictKind};
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use event_loop::EventLoop;
 use event_loop::time::Instant;
 
-use crate::host::Host;
+use crate::host::{Host, HostConfig};
 use crate::net::{self, Hosts, RuleError};
 use crate::world::World;
 use crate::world::choices::Domain;
@@ -111,6 +111,59 @@ impl Sim {
         })?;
         let index = known.unwrap_or_else(|| self.world.add_host(name, Some(&wanted), site));
         Ok(self.handle(index))
+    }
+
+    /// The host of this name, made now with a machine like this.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use sim::{Capability, Config, HostConfig};
+    ///
+    /// sim::check(&Config::new().seeds(1), |sim| async move {
+    ///     let machine = HostConfig::new()
+    ///         .drift_ppm(200)
+    ///         .clock_granularity(Duration::from_nanos(15_625_000))
+    ///         .without(Capability::Signals);
+    ///     let windows = sim.host_with("windows", machine);
+    ///     assert!(windows.event_loop().signal(sim::Signal::Int).is_err());
+    /// });
+    /// ```
+    ///
+    /// # Panics
+    /// With the text of what [`try_host_with`](Self::try_host_with) returns; on a thread outside
+    /// the world.
+    #[must_use]
+    #[track_caller]
+    pub fn host_with(&self, name: &str, machine: HostConfig) -> Host {
+        match self.try_host_with(name, machine) {
+            Ok(host) => host,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// [`host_with`](Self::host_with), with what is wrong as an error.
+    ///
+    /// # Errors
+    /// A host of this name exists. Addresses as [`try_host_at`](Self::try_host_at) refuses them.
+    /// The run is over.
+    ///
+    /// # Panics
+    /// On a thread outside the world.
+    #[track_caller]
+    pub fn try_host_with(&self, name: &str, machine: HostConfig) -> Result<Host, RuleError> {
+        let site = Location::caller();
+        self.world.ask(|core| match core.host_named(name) {
+            Some(index) => Err(RuleError::HostExists {
+                host: name.to_owned(),
+                addresses: core.hosts[index as usize].addresses.all(),
+            }),
+            None if core.closed => Err(RuleError::Over),
+            None => match &machine.addresses {
+                Some(wanted) => core.check_addresses(name, wanted),
+                None => Ok(()),
+            },
+        })?;
+        Ok(self.handle(self.world.add_machine(name, machine, site)))
     }
 
     /// The loop of the test itself, on host `main`; once the run is over, a closed one.

@@ -30,6 +30,7 @@ use crate::run::plan::Plan;
 use crate::trace::Kind;
 use crate::world::choices::Domain;
 use crate::world::core::Core;
+use crate::world::hosts::clock::OwnClock;
 use crate::world::kernel::WALL_EPOCH;
 use crate::world::siblings::SiblingId;
 use crate::world::verdict::VerdictKind;
@@ -72,15 +73,23 @@ pub(crate) struct SimLoop {
     epoch: u32,
     /// Absent in the loop that the world itself runs.
     sibling: Option<SiblingId>,
+    /// Absent where the host goes by the world's.
+    clock: Option<Arc<OwnClock>>,
 }
 
 impl SimLoop {
-    pub(crate) fn new(world: Arc<World>, host: u32, epoch: u32) -> Self {
+    pub(crate) fn new(
+        world: Arc<World>,
+        host: u32,
+        epoch: u32,
+        clock: Option<Arc<OwnClock>>,
+    ) -> Self {
         Self {
             world,
             host,
             epoch,
             sibling: None,
+            clock,
         }
     }
 
@@ -110,10 +119,17 @@ impl Backend for SimLoop {
     }
 
     fn now(&self) -> Instant {
-        Instant::from_nanos(self.world.loop_now().as_nanos())
+        let now = match &self.clock {
+            None => self.world.loop_now(),
+            Some(own) => own.of_loop().monotonic(self.world.now()),
+        };
+        Instant::from_nanos(now.as_nanos())
     }
 
     fn wall_now(&self) -> SystemTime {
+        if let Some(own) = &self.clock {
+            return SystemTime::UNIX_EPOCH + own.wall(self.world.now());
+        }
         SystemTime::UNIX_EPOCH
             + WALL_EPOCH
             + Duration::from_nanos(self.world.machine_now().as_nanos())
@@ -125,6 +141,7 @@ impl Backend for SimLoop {
             world: self.world.clone(),
             host: self.host,
             epoch: self.epoch,
+            clock: self.clock.clone(),
             sibling: Some(sibling),
         })))
     }

@@ -10,9 +10,16 @@ use crate::world::waits::Wait;
 
 impl Signals for SimLoop {
     fn signal_listen(&self, signal: Signal, listener: Listener) -> Result<SignalKey, SignalError> {
-        let mut listener = Some(listener);
-        let listens = self.open(|core| Some(core.listen(self.host, signal, listener.take()?)));
-        listens.flatten().ok_or(SignalError::Closed)
+        let listens = self.open(|core| {
+            let host = &core.hosts[self.host as usize];
+            if !host.has_signals {
+                return Err(SignalError::Unsupported {
+                    host: host.name.to_string(),
+                });
+            }
+            Ok(core.listen(self.host, signal, listener))
+        });
+        listens.unwrap_or(Err(SignalError::Closed))
     }
 
     fn signal_poll(&self, key: SignalKey, waker: &Waker) -> Poll<Option<()>> {

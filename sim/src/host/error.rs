@@ -71,6 +71,11 @@ pub enum HostError {
         /// The host of that process.
         host: String,
     },
+    /// The host has no clock of its own.
+    NoClock {
+        /// The host.
+        host: String,
+    },
     /// A grace of zero, which nobody can use.
     NoGrace {
         /// The host.
@@ -124,6 +129,11 @@ impl fmt::Display for HostError {
                 f,
                 "who asks is of the process of host \"{host}\" that has ended: the rest of its \
                  poll is of no effect"
+            ),
+            Self::NoClock { host } => write!(
+                f,
+                "host \"{host}\" goes by the world's clock, which nobody steps: give it one of its \
+                 own, by sim.host_with(\"{host}\", HostConfig::new().drift_ppm(0))"
             ),
             Self::NoGrace { host } => write!(
                 f,

@@ -1,5 +1,6 @@
 //! A host, as a test sees it: its name, its addresses, and what runs on it.
 
+mod config;
 mod error;
 mod process;
 mod signal;
@@ -13,6 +14,7 @@ use std::sync::Arc;
 use event_loop::backend::OutsideTasks;
 use event_loop::{EventLoop, TaskHandle};
 
+pub use self::config::{Capability, HostConfig};
 pub use self::error::HostError;
 pub use self::process::Ended;
 pub use self::status::{Exit, ExitStatus, Termination};

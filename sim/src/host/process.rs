@@ -10,6 +10,8 @@ use std::time::Duration;
 use event_loop::{EventLoop, Signal};
 
 use super::{ExitStatus, Host, HostError, Termination};
+use virtual_time::WallStep;
+
 use crate::world::World;
 use crate::world::core::Core;
 use crate::world::hosts::end::End;
@@ -242,6 +244,32 @@ impl Host {
     /// Those of [`try_kill`](Self::try_kill).
     pub fn try_resume(&self) -> Result<(), HostError> {
         self.ask(|core| core.resume_host(self.index))
+    }
+
+    /// The wall clock of the host's machine jumps, now.
+    ///
+    /// # Panics
+    /// With the text of what [`try_step_clock`](Self::try_step_clock) returns.
+    #[track_caller]
+    pub fn step_clock(&self, step: WallStep) {
+        expect(self.try_step_clock(step));
+    }
+
+    /// [`step_clock`](Self::step_clock), with what is wrong as an error.
+    ///
+    /// # Errors
+    /// [`HostError::NoClock`], [`HostError::Over`] and [`HostError::Outside`].
+    pub fn try_step_clock(&self, step: WallStep) -> Result<(), HostError> {
+        let host = || self.name.to_string();
+        self.ask(|core| {
+            if core.closed {
+                return Err(HostError::Over { host: host() });
+            }
+            let clock = core.hosts[self.index as usize].clock.as_ref();
+            let clock = clock.ok_or_else(|| HostError::NoClock { host: host() })?;
+            clock.step(core.now, step);
+            Ok(())
+        })
     }
 
     /// Waits for the end of the life that the process is in, and says how it ended; at once if it

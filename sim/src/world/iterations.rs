@@ -8,8 +8,11 @@
 //! The order within a host is fixed. What a run decides is which host goes on, so the strategy's
 //! queue holds a host's number for each entry of the host's queue.
 
+mod remains;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::num::NonZeroU64;
+use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
@@ -20,6 +23,7 @@ use virtual_time::{HostClock, Instant, TimerKey, Timers};
 use super::choices::Domain;
 use super::core::{Core, MILLISECOND, Step};
 use super::entry::plain_name;
+use super::hosts::clock::OwnClock;
 use super::ready::{Lane, Ready, ReadyQueue, Strategy};
 use super::recording::Woken;
 use crate::trace::Kind;
@@ -29,6 +33,8 @@ pub(crate) struct Iterations {
     /// By libuv's rules, and not by those of CPython.
     libuv: bool,
     clock: HostClock,
+    /// Those of hosts that have their own.
+    own_clocks: BTreeMap<u32, Arc<OwnClock>>,
     /// A turn of a host for each entry of its queue, and the threads that can run.
     order: Strategy<Turn>,
     loops: Vec<HostLoop>,
@@ -94,6 +100,7 @@ impl Iterations {
         Self {
             libuv,
             clock,
+            own_clocks: BTreeMap::new(),
             order,
             loops: Vec::new(),
             alarms: BTreeSet::new(),
@@ -191,16 +198,6 @@ impl Iterations {
         loops.flat_map(HostLoop::take_tasks).collect()
     }
 
-    /// The loop of a host has come to its end, and another may follow. What is left of it is to be
-    /// dropped with the core closed. What the queue of hosts has for it stays: it finds nothing.
-    pub(super) fn forget(&mut self, host: u32) -> HostLoop {
-        let gone = std::mem::take(self.loop_of(host));
-        if let Some(at) = gone.alarm {
-            self.alarms.remove(&(at, host));
-        }
-        gone
-    }
-
     /// What is left, to be dropped at the end of the world with the core closed.
     pub(super) fn take_rest(&mut self) -> Vec<HostLoop> {
         std::mem::take(&mut self.loops)
@@ -243,7 +240,8 @@ impl Iterations {
     /// What is due now joins the queue. `tie(n)` chooses among `n` timers of one deadline.
     fn ring(&mut self, host: u32, now: Instant, mut tie: impl FnMut(u64) -> u64) -> Vec<Queued> {
         let libuv = self.libuv;
-        let (reading, tick) = (self.clock.monotonic(now), self.clock.granularity());
+        let clock = self.clock_of(host);
+        let (reading, tick) = (clock.monotonic(now), clock.granularity());
         // CPython takes what is due within a resolution of its clock.
         let due = if libuv {
             reading
@@ -272,59 +270,21 @@ impl Iterations {
 
     /// The loop has nothing to do: when its earliest timer wakes it, by a sleep in milliseconds.
     fn sleep(&mut self, host: u32, now: Instant) -> Option<Instant> {
-        let reading = self.clock.monotonic(now);
+        let reading = self.clock_of(host).monotonic(now);
         let sleeper = self.loop_of(host);
         sleeper.awake = false;
         let wait = sleeper.timers.next_deadline()? - reading;
         let nanos = u64::try_from(wait.as_nanos()).unwrap_or(u64::MAX);
         let whole = nanos.checked_next_multiple_of(MILLISECOND);
-        let at = now.as_nanos().saturating_add(whole.unwrap_or(u64::MAX));
-        let at = Instant::from_nanos(at);
+        let whole = Duration::from_nanos(whole.unwrap_or(u64::MAX));
+        let at = match self.own_clocks.get(&host) {
+            Some(own) => own.after(now, whole),
+            None => now + whole,
+        };
+        let sleeper = self.loop_of(host);
         sleeper.alarm = Some(at);
         self.alarms.insert((at, host));
         Some(at)
-    }
-}
-
-impl HostLoop {
-    /// Every callback, in the order they would have run.
-    pub(super) fn take_calls(&mut self) -> Vec<ScheduledCall> {
-        let mut calls = Vec::new();
-        for queued in std::mem::take(&mut self.queue) {
-            match queued {
-                Queued::Call(call) => calls.push(call),
-                Queued::Alarm(key) => match self.ringing.remove(&key.to_bits()) {
-                    Some(Alarm::Call(call)) => calls.push(call),
-                    Some(alarm) => drop(self.ringing.insert(key.to_bits(), alarm)),
-                    None => {}
-                },
-                other => self.queue.push_back(other),
-            }
-        }
-        let mut wakes = Vec::new();
-        for (_, at, alarm) in self.timers.drain() {
-            match alarm {
-                Alarm::Call(call) => calls.push(call),
-                wake @ Alarm::Wake(_) => wakes.push((at, wake)),
-            }
-        }
-        // Nobody asks for these by their keys any more: the loop is closed.
-        for (at, wake) in wakes {
-            self.timers.insert(at, wake);
-        }
-        calls
-    }
-
-    /// Every task that is queued.
-    pub(super) fn take_tasks(&mut self) -> Vec<Runnable> {
-        let mut tasks = Vec::new();
-        for queued in std::mem::take(&mut self.queue) {
-            match queued {
-                Queued::Ready(ready) => tasks.extend(ready.into_task()),
-                other => self.queue.push_back(other),
-            }
-        }
-        tasks
     }
 }
 
@@ -382,9 +342,9 @@ impl Core {
             return key;
         }
         // uvloop's timers count in milliseconds, and its shortest are calls of the next batch.
-        let reading = iterations.clock.monotonic(now);
+        let clock = iterations.clock_of(host);
+        let (reading, last) = (clock.monotonic(now), clock.monotonic(Instant::END));
         let delay = nearest_millisecond((deadline - reading).as_nanos());
-        let last = iterations.clock.monotonic(Instant::END);
         let timers = &mut iterations.loop_of(host).timers;
         let at = (reading + Duration::from_nanos(delay)).min(last);
         let key = timers.insert(at, alarm);

@@ -1,5 +1,7 @@
 //! What libc's clocks and entropy say inside the world.
 
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use interpose::{ClockId, Deadline, FutexWait, Interrupted, Kernel, ThreadId, ThreadJoin};
@@ -7,6 +9,8 @@ use virtual_time::Instant;
 
 use super::World;
 use super::core::current_serial;
+use super::here;
+use super::hosts::clock::OwnClock;
 use super::threads::Outcome;
 use crate::trace::Kind;
 
@@ -22,6 +26,12 @@ const CPUS: u32 = 4;
 
 impl Kernel for World {
     fn now(&self, clock: ClockId) -> Duration {
+        if let Some(own) = self.own_clock() {
+            return match clock {
+                ClockId::Realtime => own.wall(self.now()),
+                _ => UPTIME + (own.monotonic(self.now()) - Instant::BEGIN),
+            };
+        }
         let now = Duration::from_nanos(self.machine_now().as_nanos());
         match clock {
             ClockId::Realtime => WALL_EPOCH + now,
@@ -89,6 +99,10 @@ impl Kernel for World {
 
     fn thread_began(&self, thread: ThreadId) {
         self.begin_thread(thread);
+        let host = self.enter(|core| core.threads.as_ref()?.host_of(thread));
+        if let Some(host) = host.flatten() {
+            self.go_by_clock_of(host);
+        }
     }
 
     fn thread_ended(&self, thread: ThreadId) {
@@ -112,6 +126,10 @@ impl Kernel for World {
 impl World {
     /// When a clock of the machine reads this.
     fn when(&self, clock: ClockId, reading: Duration) -> Instant {
+        if let Some(own) = self.own_clock() {
+            let left = reading.saturating_sub(Kernel::now(self, clock));
+            return own.world_deadline(own.monotonic(self.now()) + left);
+        }
         let epoch = match clock {
             ClockId::Realtime => WALL_EPOCH,
             ClockId::Monotonic | ClockId::Boottime | ClockId::ProcessCpu | ClockId::ThreadCpu => {
@@ -125,6 +143,14 @@ impl World {
     /// waits for what is left of a span would else have nothing left, and wait again, for ever.
     fn behind(&self, clock: ClockId, deadline: Duration) -> Instant {
         self.when(clock, deadline.saturating_add(Duration::from_nanos(1)))
+    }
+
+    /// The clock of the host that this thread is on, where that has its own.
+    fn own_clock(&self) -> Option<Arc<OwnClock>> {
+        match self.own_clocks.load(Ordering::Relaxed) {
+            true => here::clock(),
+            false => None,
+        }
     }
 
     /// The world's time when the machine's clock says this.

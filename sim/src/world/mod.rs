@@ -88,6 +88,8 @@ pub(crate) struct World {
     blocking_threads: Option<usize>,
     blocking_queue: BlockingQueue,
     on_blocking: crate::OnBlocking,
+    /// Some host has a clock of its own.
+    own_clocks: AtomicBool,
     /// What the hosts and their loops read, where that is not the world's time.
     machine_clock: Option<Box<HostClock>>,
     loop_clock: Option<Box<HostClock>>,
@@ -122,6 +124,7 @@ impl World {
             blocking_threads: config.blocking_threads,
             blocking_queue: config.blocking_queue,
             on_blocking: config.on_blocking,
+            own_clocks: AtomicBool::new(false),
             machine_clock: config.machine_clock(),
             loop_clock: config.coarse_loop_clock(),
             polled: Mutex::new(None),

@@ -87,6 +87,7 @@ impl Entered {
     #[cold]
     fn switch(&mut self, world: &World, host: u32) {
         enter_host(host);
+        world.go_by_clock_of(host);
         self.guard = None;
         self.guard = world.event_loop(host).map(|ev| (host, EnterGuard::new(ev)));
     }

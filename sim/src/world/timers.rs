@@ -11,8 +11,10 @@ use crate::trace::Kind;
 impl Core {
     /// Arms a timer of a host; where the profile says so, at the next millisecond.
     pub(crate) fn set_timer(&mut self, host: u32, deadline: Instant, waker: Waker) -> TimerKey {
-        let deadline = match &self.clock {
-            Some(clock) if self.iterations.is_none() => clock.world_deadline(deadline),
+        let own = self.hosts.get(host as usize);
+        let own = own.and_then(|host| host.clock.as_ref());
+        let deadline = match (own, &self.clock) {
+            (None, Some(clock)) if self.iterations.is_none() => clock.world_deadline(deadline),
             _ => deadline,
         };
         let mut nanos = deadline.as_nanos();
@@ -21,7 +23,10 @@ impl Core {
                 .checked_next_multiple_of(MILLISECOND)
                 .unwrap_or(u64::MAX);
         }
-        let deadline = Instant::from_nanos(nanos);
+        let mut deadline = Instant::from_nanos(nanos);
+        if let Some(own) = own.filter(|_| self.iterations.is_none()) {
+            deadline = own.of_loop().world_deadline(deadline);
+        }
         self.trace
             .event(self.now, Kind::TimerSet, current_serial(), nanos);
         if self.iterations.is_some() {

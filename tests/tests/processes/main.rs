@@ -2,6 +2,8 @@
 
 mod death;
 mod lifecycle;
+mod machines;
+mod model;
 mod refusals;
 mod reports;
 mod sockets;

@@ -120,3 +120,27 @@ fn a_process_that_stops_itself_goes_on_where_it_awaits_next() {
         assert_eq!(log.take(), ["after it"]);
     });
 }
+
+#[test]
+fn a_host_that_may_block_has_a_home_in_every_life() {
+    for seed in 0..5 {
+        let config = sim::Config::new().on_blocking(sim::OnBlocking::Allow);
+        let run = sim::run_once(&config, seed, |sim| async move {
+            let svc = sim.host("svc").start(|_| async {
+                loop {
+                    std::thread::sleep(SECOND);
+                    event_loop::task::yield_now().await;
+                }
+            });
+            for _ in 0..3 {
+                // The body goes on while the other host is blocked.
+                sleep(5 * SECOND / 2).await;
+                svc.kill();
+                assert_eq!(svc.wait().await, ExitStatus::KILLED);
+                svc.restart();
+            }
+        });
+        assert_eq!(run.verdict, None, "seed {seed}");
+        assert!(run.elapsed < 9 * SECOND, "{:?}", run.elapsed);
+    }
+}

@@ -178,6 +178,8 @@ impl World {
         let left = self.core(|core| core.late.take());
         self.guarded(|| drop(left));
         drop(guard);
+        // For the life that follows, or has begun already.
+        self.house(host);
     }
 
     /// Closes the loop of a process that has no tasks any more, and tells whoever waited for its

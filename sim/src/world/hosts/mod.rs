@@ -4,19 +4,23 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::panic::Location;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use event_loop::{EventLoop, TaskId};
 
+pub(crate) mod clock;
 pub(crate) mod death;
 pub(crate) mod end;
 pub(crate) mod process;
 
+use self::clock::OwnClock;
 use self::process::Process;
 use super::core::Core;
-use super::{OUTSIDE, World};
+use super::{OUTSIDE, World, here};
 use crate::OnBlocking;
 use crate::event_loop::SimLoop;
+use crate::host::{Capability, HostConfig};
 use crate::net::RuleError;
 use crate::trace::Kind;
 
@@ -33,6 +37,9 @@ pub(crate) struct Host {
     /// The task that runs the callbacks of a hosted loop: to anybody but the world it is none.
     pub(crate) driver: Option<TaskId>,
     pub(crate) process: Process,
+    /// Absent where it goes by the world's.
+    pub(crate) clock: Option<Arc<OwnClock>>,
+    pub(crate) has_signals: bool,
     /// From how long on a poll is slow.
     pub(crate) slow_after: Option<Duration>,
 }
@@ -188,18 +195,67 @@ impl World {
         addresses: Option<&[IpAddr]>,
         site: &'static Location<'static>,
     ) -> u32 {
-        let (index, ev) = self.add_loop(name, addresses);
+        self.host_loop(name, addresses, None, site)
+    }
+
+    /// Adds a host whose machine is like this.
+    pub(crate) fn add_machine(
+        self: &Arc<Self>,
+        name: &str,
+        machine: HostConfig,
+        site: &'static Location<'static>,
+    ) -> u32 {
+        let clock = machine.ppm.map(|ppm| {
+            let [tick, of_loops] = [&self.machine_clock, &self.loop_clock].map(|clock| {
+                let tick = clock.as_ref().map_or(Duration::ZERO, |it| it.granularity());
+                tick.max(machine.granularity)
+            });
+            let clock = OwnClock::new(ppm, tick, of_loops);
+            for (at, step) in machine.steps {
+                clock.step(virtual_time::Instant::BEGIN + at, step);
+            }
+            Arc::new(clock)
+        });
+        let index = self.host_loop(name, machine.addresses.as_deref(), clock, site);
+        self.core(|core| {
+            for lacks in machine.lacks {
+                match lacks {
+                    Capability::Signals => core.hosts[index as usize].has_signals = false,
+                    Capability::UnixSockets => {
+                        let id = core.net_host(index);
+                        core.net().set_unix_sockets(id, false);
+                    }
+                }
+            }
+        });
+        index
+    }
+
+    fn host_loop(
+        self: &Arc<Self>,
+        name: &str,
+        addresses: Option<&[IpAddr]>,
+        clock: Option<Arc<OwnClock>>,
+        site: &'static Location<'static>,
+    ) -> u32 {
+        let (index, ev) = self.add_clocked_loop(name, addresses, clock);
         ev.mark_hosted(site);
         self.core(|core| core.hosts[index as usize].hosted = true);
-        // Others go on while one of them is blocked. The first lives where the root does.
-        if index > 0
+        self.house(index);
+        index
+    }
+
+    /// Gives a host a home of its own where others are to go on while it is blocked. The first
+    /// lives where the root does.
+    fn house(self: &Arc<Self>, host: u32) {
+        if host > 0
             && self.on_blocking != OnBlocking::Fail
             && interpose::SUPPORTED
-            && let Err(why) = self.give_home(index)
+            && let Err(why) = self.give_home(host)
         {
+            let name = self.core(|core| core.hosts[host as usize].name.clone());
             panic!("host(\"{name}\"): no thread for its tasks: {why}");
         }
-        index
     }
 
     /// Adds a host whose loop somebody else runs.
@@ -208,9 +264,25 @@ impl World {
         name: &str,
         addresses: Option<&[IpAddr]>,
     ) -> (u32, EventLoop) {
+        self.add_clocked_loop(name, addresses, None)
+    }
+
+    fn add_clocked_loop(
+        self: &Arc<Self>,
+        name: &str,
+        addresses: Option<&[IpAddr]>,
+        machine_clock: Option<Arc<OwnClock>>,
+    ) -> (u32, EventLoop) {
         let index = self.core(|core| core.hosts.len() as u32);
-        let ev = EventLoop::from_backend(Arc::new(SimLoop::new(self.clone(), index, 0)));
+        let backend = SimLoop::new(self.clone(), index, 0, machine_clock.clone());
+        let ev = EventLoop::from_backend(Arc::new(backend));
+        if machine_clock.is_some() {
+            self.own_clocks.store(true, Ordering::Relaxed);
+        }
         self.core(|core| {
+            if let (Some(loops), Some(clock)) = (&mut core.iterations, &machine_clock) {
+                loops.set_clock(index, clock.clone());
+            }
             if let Some(names) = core.trace.names() {
                 names.add_host(name);
             }
@@ -225,11 +297,27 @@ impl World {
                 slow_after: None,
                 driver: None,
                 process: Process::default(),
+                clock: machine_clock,
+                has_signals: true,
             });
             if core.net.is_some() {
                 core.join_hosts();
             }
         });
+        self.furnish(&ev);
+        (index, ev)
+    }
+
+    /// From here on this thread goes by the clock of this host.
+    pub(super) fn go_by_clock_of(&self, host: u32) {
+        if self.own_clocks.load(Ordering::Relaxed) {
+            let clock = self.enter(|core| core.hosts.get(host as usize)?.clock.clone());
+            here::set_clock(clock.flatten());
+        }
+    }
+
+    /// Gives a loop what the test's configuration says of all of them.
+    pub(super) fn furnish(&self, ev: &EventLoop) {
         if let Some(threshold) = self.slow_callback {
             let early = ev.set_slow_callback(Some(threshold));
             debug_assert_eq!(early, Ok(()));
@@ -240,7 +328,6 @@ impl World {
         };
         let bounded = ev.set_blocking_queue(self.blocking_queue);
         debug_assert_eq!((sized, bounded), (Ok(()), Ok(())));
-        (index, ev)
     }
 
     /// The loop of a host, for the test; once the run is over, one that refuses everything.
@@ -252,7 +339,8 @@ impl World {
         match self.event_loop(host) {
             Some(ev) => ev,
             None if self.is_over() => {
-                let ev = EventLoop::from_backend(Arc::new(SimLoop::new(self.clone(), host, 0)));
+                let ev =
+                    EventLoop::from_backend(Arc::new(SimLoop::new(self.clone(), host, 0, None)));
                 ev.close_now();
                 ev
             }

@@ -148,6 +148,10 @@ impl Core {
         if self.closed || !of.process.end.come(status) {
             return;
         }
+        let epoch = of.process.epoch;
+        self.processes
+            .kills
+            .retain(|&(_, whom, life)| (whom, life) != (host, epoch));
         of.driver = None;
         of.process.epoch += 1;
         of.process.is_off = status.is_powered_off();
@@ -331,8 +335,14 @@ impl World {
     /// A life of a host's process follows one that is over: it has a loop of its own, and its
     /// machine has power.
     fn begin_life(self: &Arc<Self>, host: u32, site: &'static Location<'static>) {
-        let epoch = self.core(|core| core.hosts[host as usize].process.epoch);
-        let ev = EventLoop::from_backend(Arc::new(SimLoop::new(self.clone(), host, epoch)));
+        let (epoch, clock) = self.core(|core| {
+            let of = &core.hosts[host as usize];
+            (of.process.epoch, of.clock.clone())
+        });
+        let backend = SimLoop::new(self.clone(), host, epoch, clock);
+        let ev = EventLoop::from_backend(Arc::new(backend));
+        // Before it counts as run, for later it would be too late.
+        self.furnish(&ev);
         ev.mark_hosted(site);
         let (before, end) = self.core(|core| {
             let of = &mut core.hosts[host as usize];
@@ -349,10 +359,6 @@ impl World {
         });
         drop(before);
         self.tell_failure(host, &end);
-        if let Some(threshold) = self.slow_callback {
-            let early = ev.set_slow_callback(Some(threshold));
-            debug_assert_eq!(early, Ok(()));
-        }
     }
 
     /// A main function has come to its end, of itself.
