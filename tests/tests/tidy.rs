@@ -16,6 +16,11 @@ use search::{
 /// What files of `sim` may use all the same, and why.
 const ALLOWED_IN_SIM: &[(&str, &[&str], &str)] = &[
     (
+        "sim/src/host/status.rs",
+        &["std::process"],
+        "a main function may return the exit code of a process",
+    ),
+    (
         "sim/src/event_loop/mod.rs",
         &["std::time::SystemTime"],
         "the type of the loop's wall clock, which is made from virtual time",
@@ -126,9 +131,24 @@ const ALLOWED_IN_SIM: &[(&str, &[&str], &str)] = &[
         "simulated threads are threads of the operating system that take turns",
     ),
     (
+        "sim/src/world/hosts/process.rs",
+        &["std::thread"],
+        "names the thread that asks from outside",
+    ),
+    (
+        "sim/src/world/siblings.rs",
+        &["std::thread"],
+        "a loop of a thread's own waits by the thread's parking",
+    ),
+    (
         "sim/src/world/threads/own.rs",
         &["std::thread", STATIC, THREAD_LOCAL],
         "the simulator's own threads, and whose loop is current in each",
+    ),
+    (
+        "sim/src/world/threads/seat.rs",
+        &[STATIC, THREAD_LOCAL],
+        "which thread of which world this one is",
     ),
 ];
 

@@ -26,6 +26,7 @@ use super::entry::plain_name;
 use super::hosts::clock::OwnClock;
 use super::ready::{Lane, Ready, ReadyQueue, Strategy};
 use super::recording::Woken;
+use super::uvloop::nearest_millisecond;
 use crate::trace::Kind;
 
 /// The loops of every host.
@@ -544,30 +545,5 @@ impl From<Turn> for Woken {
             Turn::Host(host) => Self::Host(host),
             Turn::Thread(thread) => Self::Thread(thread.0),
         }
-    }
-}
-
-/// A delay as uvloop rounds it: Python's `round`, which takes halves to the even one.
-fn nearest_millisecond(nanos: u128) -> u64 {
-    let nanos = u64::try_from(nanos).unwrap_or(u64::MAX);
-    let (whole, rest) = (nanos / MILLISECOND, nanos % MILLISECOND);
-    let up = rest > MILLISECOND / 2 || (rest == MILLISECOND / 2 && whole % 2 == 1);
-    (whole + u64::from(up)).saturating_mul(MILLISECOND)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::nearest_millisecond;
-
-    #[test]
-    fn a_delay_is_rounded_to_the_nearest_millisecond_and_halves_to_the_even_one() {
-        let rounded = [
-            0, 499_999, 500_000, 500_001, 1_500_000, 2_500_000, 2_500_001,
-        ];
-        let rounded = rounded.map(nearest_millisecond);
-        assert_eq!(
-            rounded.map(|nanos| nanos / 1_000_000),
-            [0, 0, 0, 1, 2, 2, 3]
-        );
     }
 }

@@ -39,6 +39,7 @@ pub(crate) mod sockets;
 mod tasks;
 pub(crate) mod threads;
 mod timers;
+mod uvloop;
 pub(crate) mod verdict;
 pub(crate) mod waits;
 pub(crate) mod watchers;
