@@ -4,6 +4,8 @@
 
 pub mod clock;
 #[cfg(feature = "ours")]
+mod job;
+#[cfg(feature = "ours")]
 mod report;
 #[cfg(feature = "ours")]
 mod restart;

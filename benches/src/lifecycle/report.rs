@@ -4,7 +4,7 @@ use std::process::{Command, ExitCode};
 
 use serde::Serialize;
 
-use super::{clock, restart, sweep};
+use super::{clock, job, restart, sweep};
 use crate::measure::{median, sibling_binary};
 use crate::report::number;
 use crate::work::LiveBytes;
@@ -17,6 +17,7 @@ enum Work {
     ClockOutside,
     /// In a binary without our symbols.
     ClockOfLibc,
+    Job,
     Restarts,
     Sweep,
     /// In the binary whose allocator counts.
@@ -24,11 +25,12 @@ enum Work {
 }
 
 impl Work {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::ClockInWorld,
         Self::ClockOutside,
         Self::ClockOfLibc,
         Self::Sweep,
+        Self::Job,
         Self::Restarts,
         Self::RestartsKept,
     ];
@@ -39,6 +41,7 @@ impl Work {
             Self::ClockOutside => "clock-outside",
             Self::ClockOfLibc => "clock-of-libc",
             Self::Sweep => "sweep",
+            Self::Job => "job",
             Self::Restarts => "restarts",
             Self::RestartsKept => "restarts-kept",
         }
@@ -51,6 +54,7 @@ impl Work {
             Self::ClockInWorld => Some(clock::nanoseconds_a_read_in_a_world()),
             Self::ClockOutside | Self::ClockOfLibc => Some(clock::nanoseconds_a_read()),
             Self::Sweep => milliseconds(sweep::term_at_every_event),
+            Self::Job => Some(job::microseconds_a_job()),
             Self::Restarts => milliseconds(restart::restarts),
             Self::RestartsKept => Some(restart::kept(live_bytes?)),
         }
@@ -138,6 +142,14 @@ const ROWS: &[Row] = &[
         ours: Work::ClockOutside,
         peer: Some(Work::ClockOfLibc),
         bar: Bar::Over(5.0),
+    },
+    Row {
+        id: "job",
+        part: None,
+        unit: "µs",
+        ours: Work::Job,
+        peer: None,
+        bar: Bar::AtMost(10.0),
     },
     Row {
         id: "restart",

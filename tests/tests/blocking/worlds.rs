@@ -233,6 +233,48 @@ fn nothing_is_left_of_the_jobs_that_have_ended() {
 }
 
 #[test]
+fn a_host_that_is_killed_takes_its_jobs_with_it_and_comes_again_with_a_fresh_pool() {
+    for seed in 0..20 {
+        let log = Log::new();
+        let noted = log.clone();
+        let run = sim::run_once(&config(), seed, |sim| async move {
+            let svc = sim.host("svc").start(move |ev| {
+                let log = noted.clone();
+                async move {
+                    assert_eq!(
+                        (ev.blocking_stats().done, ev.blocking_stats().workers),
+                        (0, 0)
+                    );
+                    run_blocking(|| ()).await.unwrap();
+                    log.note("up");
+                    for _ in 0..2 {
+                        let log = log.clone();
+                        run_blocking(move || {
+                            block(TICK * 50);
+                            log.note("never");
+                        })
+                        .detach();
+                    }
+                    let log = log.clone();
+                    run_blocking(move || log.note("never")).detach();
+                    sleep(TICK * 1_000).await;
+                }
+            });
+            for _ in 0..3 {
+                sleep(TICK * 10).await;
+                svc.kill();
+                svc.wait().await;
+                sleep(TICK * 100).await;
+                svc.restart();
+            }
+            sleep(TICK * 10).await;
+        });
+        played(run);
+        assert_eq!(log.take(), ["up"; 4], "seed {seed}");
+    }
+}
+
+#[test]
 fn a_panic_of_a_job_that_nobody_reads_fails_the_run() {
     let run = sim::run_once(&Config::new(), 0, |_| async {
         run_blocking(|| panic!("boom")).detach();
