@@ -370,3 +370,43 @@ fn of_a_campaign_with_blocking_sleeps_that_are_let_pass() {
            std::thread::sleep at tests/tests/reports/planted.rs:195 by host main task "napper" (tests/tests/reports/planted.rs:192:18) at 0.003000000 s, for 3ms
     "#);
 }
+
+#[test]
+fn of_a_mutex_locked_twice() {
+    assert_snapshot!(report("a_mutex_locked_twice"), @r#"
+    reports::planted::a_mutex_locked_twice  blocking: "the loop's thread waits in a blocking call, and nobody is left who could end it" (tests/tests/reports/planted.rs:212)
+    checked  2 of 2 re-runs identical in fresh processes
+    when     t=0.000000000 s  event 6  host main task "main" (tests/tests/reports/planted.rs:209:10)
+    cause    a plain run: every choice is production's
+    world    1 host, strategy fifo, 1 polls, 0.000000000 s
+    last     0.000000000 -        -                host main
+             0.000000000 main     main             spawn
+             0.000000000 main     main             wake
+             0.000000000 main     main             poll
+             0.000000000 main     main             thread_blocks 1
+             0.000000000 main     main             failure
+    blocked  std::sync::Mutex::lock at tests/tests/reports/planted.rs:212 by host main task "main" (tests/tests/reports/planted.rs:209:10) since 0.000000000 s
+             no other task holds it: the one that waits does, or the test's body, or nobody
+    "#);
+}
+
+#[test]
+fn of_a_poll_that_sleeps_for_ever() {
+    let report = report("a_sleep_until_nobody_comes");
+    assert!(
+        report.contains("blocking: \"the loop's thread slept for 10ms"),
+        "{report}"
+    );
+    assert!(report.contains("2 of 2 re-runs identical"), "{report}");
+}
+
+#[test]
+fn of_a_run_that_holds_its_callers_thread() {
+    let (passes, printed) = played("a_run_whose_thread_is_stuck");
+    assert!(!passes && !printed.contains("it returned"), "{printed}");
+    assert!(
+        printed.contains("and nobody is left who could end it"),
+        "{printed}"
+    );
+    assert!(printed.contains("the seed is 0x7"), "{printed}");
+}

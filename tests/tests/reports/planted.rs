@@ -203,3 +203,36 @@ async fn a_panic_after_a_nap() {
     std::thread::sleep(Duration::from_millis(2));
     panic!("on purpose");
 }
+
+#[sim::test(seeds = 1, profile = "exact")]
+#[ignore = "fails on purpose"]
+async fn a_mutex_locked_twice() {
+    let shared = std::sync::Mutex::new(0);
+    let mut first = shared.lock().unwrap();
+    *shared.lock().unwrap() += 1;
+    *first += 1;
+}
+
+#[test]
+#[ignore = "ends its process on purpose"]
+fn a_run_whose_thread_is_stuck() {
+    sim::run_once(&sim::Config::new(), 7, |_| async {
+        let (_kept, receiver) = std::sync::mpsc::channel::<()>();
+        receiver.recv().unwrap();
+    });
+    eprintln!("it returned");
+}
+
+#[sim::test(seeds = 1, profile = "exact")]
+#[ignore = "fails on purpose"]
+async fn a_sleep_until_nobody_comes() {
+    let flag = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let set = flag.clone();
+    spawn_named("setter", async move {
+        set.store(true, std::sync::atomic::Ordering::Relaxed)
+    })
+    .detach();
+    while !flag.load(std::sync::atomic::Ordering::Relaxed) {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
