@@ -1,11 +1,15 @@
 //! Blocking work: a pool of threads beside the loop, its queue and its end.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::Duration;
 
 use event_loop::time::{Instant, interval, sleep};
-use event_loop::{BlockingError, BlockingQueue, EventLoop, run_blocking, try_run_blocking};
+use event_loop::{
+    BlockingError, BlockingQueue, EventLoop, SlowCallback, run_blocking, spawn, spawn_named,
+    try_run_blocking,
+};
 use sim::{Config, VerdictKind};
 
 use crate::backends::Backend;
@@ -32,6 +36,11 @@ clauses! {
     B3 {
         after_its_shutdown_a_pool_takes_no_job: Reach::Everywhere,
         a_job_that_runs_is_waited_for_and_then_told_of: Reach::Everywhere,
+    }
+    B4 {
+        a_sleep_on_the_loops_thread_keeps_everybody_waiting_and_is_told_of_as_slow:
+            Reach::Everywhere,
+        a_sleep_on_the_loops_thread_is_reported_with_its_line: Reach::WorldsOwn,
     }
 }
 
@@ -257,4 +266,61 @@ fn a_job_that_runs_is_waited_for_and_then_told_of(backend: Backend) {
         job.await.unwrap();
     })
     .unwrap();
+}
+
+fn a_sleep_on_the_loops_thread_keeps_everybody_waiting_and_is_told_of_as_slow(backend: Backend) {
+    let ev = backend.with_one_worker();
+    let nap = 20 * TICK;
+    ev.set_slow_callback(Some(nap)).unwrap();
+    let slow = Log::new();
+    let told = slow.clone();
+    ev.set_slow_callback_handler(Some(move |_: &EventLoop, slow: &SlowCallback| {
+        told.note(slow.clone());
+    }));
+    let seen = Log::new();
+    let sees = seen.clone();
+    let ended = ev.run_until_complete(async move {
+        let ticks = Arc::new(AtomicU32::new(0));
+        let counted = ticks.clone();
+        let ticker = spawn(async move {
+            loop {
+                sleep(TICK).await;
+                counted.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+        let sleeper = spawn_named("sleeper", async move {
+            sleep(5 * TICK).await;
+            let (before, begun) = (ticks.load(Ordering::Relaxed), Instant::now());
+            block(nap);
+            let after = ticks.load(Ordering::Relaxed);
+            sees.note((after - before, begun.elapsed()));
+        });
+        sleeper.await.unwrap();
+        ticker.abort();
+    });
+    // A world fails for it, but not before the poll has returned.
+    assert_eq!(ended.is_err(), backend.is_simulated());
+    let [(ticks, took)] = seen.take()[..] else {
+        panic!("the sleep returns");
+    };
+    assert_eq!(ticks, 0, "nobody else ran");
+    assert!(took >= nap, "{took:?}");
+    let slow = slow.take();
+    let sleeper = slow
+        .iter()
+        .find(|slow| slow.task_name.as_deref() == Some("sleeper"));
+    assert!(sleeper.is_some_and(|slow| slow.took >= nap), "{slow:?}");
+}
+
+fn a_sleep_on_the_loops_thread_is_reported_with_its_line(backend: Backend) {
+    let mut line = 0;
+    let run = backend.world(Config::new(), |_| async {
+        line = line!() + 2;
+        #[expect(clippy::disallowed_methods, reason = "it is what is reported")]
+        thread::sleep(TICK);
+    });
+    let verdict = run.verdict.expect("the run failed");
+    assert_eq!(verdict.kind, VerdictKind::Blocking);
+    let place = format!("tests/tests/contract/blocking.rs:{line}");
+    assert_eq!(verdict.location, Some(place));
 }
