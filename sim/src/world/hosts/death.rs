@@ -131,7 +131,9 @@ impl Core {
     pub(in crate::world) fn take_queued(&mut self, of: Fallen) -> Vec<Runnable> {
         let queued = self.ready.take_where(|ready| match ready {
             Ready::Task(task) => of.has_task(task),
-            Ready::Root | Ready::Thread(_) => matches!(of, Fallen::All),
+            Ready::Root => matches!(of, Fallen::All),
+            // It may be waited for by a destructor, and goes its own way.
+            Ready::Thread(_) => false,
         });
         let mut tasks: Vec<_> = queued.into_iter().filter_map(Ready::into_task).collect();
         if let Fallen::All = of {

@@ -8,7 +8,7 @@ use event_loop::backend::{current_task, outside_tokio_s_budget};
 use interpose::{FutexWait, ThreadId};
 use virtual_time::Instant;
 
-use super::{On, Outcome, What};
+use super::{On, Outcome, State, What};
 use crate::world::World;
 use crate::world::blocking::BlockingCall;
 use crate::world::core::Core;
@@ -20,7 +20,9 @@ impl World {
     pub(super) fn block(&self, on: On, until: Option<Instant>) -> Option<Outcome> {
         match self.current_thread() {
             Some(thread) => self.block_thread(thread, on, until),
-            None if self.core.try_with(Core::is_at_end).ok()? => Some(self.block_at_end(until)),
+            None if self.core.try_with(|core| core.waits_in_vain()).ok()? => {
+                Some(self.block_at_end(until))
+            }
             None => self.block_driver(on, until),
         }
     }
@@ -95,7 +97,7 @@ impl World {
             let threads = core.threads.as_ref();
             let known = threads.and_then(|threads| threads.all.get(&thread));
             let ends = known.is_some_and(|thread| match thread.state {
-                super::State::Blocked { on, .. } => matches!(on, On::Futex(..) | On::Sleep),
+                State::Blocked { on, .. } => matches!(on, On::Futex(..) | On::Sleep),
                 _ => false,
             });
             ends && core.wake_thread(thread, Outcome::Interrupted)
@@ -149,6 +151,21 @@ impl World {
 }
 
 impl Core {
+    /// Whether the run is over, and no thread goes on that the end of it may wait for, as a
+    /// destructor does that joins its worker.
+    fn waits_in_vain(&mut self) -> bool {
+        let threads = self.threads.iter().flat_map(|threads| threads.all.values());
+        let mut others = threads.filter(|thread| {
+            !thread.idle
+                && !matches!(
+                    (&thread.what, thread.state),
+                    (What::Frame, _) | (_, State::Ended)
+                )
+        });
+        let may_go_on = self.closed && others.next().is_some();
+        self.is_at_end() && !may_go_on
+    }
+
     fn block_frame(&mut self, host: u32, on: On, until: Option<Instant>) -> ThreadId {
         let seat = self
             .threads
