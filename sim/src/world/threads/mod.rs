@@ -76,7 +76,6 @@ struct Thread {
     /// It is the simulator's and has no work: no frame of the test's is on its stack.
     idle: bool,
     /// It was unparked before it parked.
-    #[allow(dead_code, reason = "the pool of blocking work runs on it")]
     unparked: bool,
     /// Nobody will join it.
     detached: bool,
@@ -118,7 +117,6 @@ pub(crate) enum On {
     Sleep,
     Join(ThreadId),
     /// To be unparked; it is one of the simulator's.
-    #[allow(dead_code, reason = "the pool of blocking work runs on it")]
     Park,
     /// Its turn, which it has given away.
     Yield,
