@@ -221,3 +221,22 @@ fn other_hosts_go_on_while_one_is_blocked() {
         assert_eq!(run.elapsed, SECOND, "{policy:?}");
     }
 }
+
+#[test]
+fn a_host_that_was_restarted_blocks_nobody_else_either() {
+    let run = record_once(&exact(OnBlocking::Report), 0, |sim: Sim| async move {
+        let svc = sim.host("svc").start(|_| async { thread::sleep(SECOND) });
+        sleep(MS * 10).await;
+        svc.kill();
+        sleep(MS * 10).await;
+        svc.restart();
+        let begun = std::time::Instant::now();
+        sleep(MS * 50).await;
+        let ticked = begun.elapsed();
+        svc.wait().await;
+        (ticked, begun.elapsed())
+    });
+    let (ticked, ended) = run.value.unwrap_or_else(|| panic!("{:?}", run.verdict));
+    assert_eq!((ticked, ended), (MS * 50, SECOND));
+    assert_eq!(run.blockings().len(), 1, "{:?}", run.blockings());
+}

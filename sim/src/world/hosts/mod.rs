@@ -247,7 +247,7 @@ impl World {
 
     /// Gives a host a home of its own where others are to go on while it is blocked. The first
     /// lives where the root does.
-    fn house(self: &Arc<Self>, host: u32) {
+    pub(super) fn house(self: &Arc<Self>, host: u32) {
         if host > 0
             && self.on_blocking != OnBlocking::Fail
             && interpose::SUPPORTED

@@ -358,6 +358,8 @@ impl World {
             (before, end)
         });
         drop(before);
+        // That of the life before went with it.
+        self.house(host);
         self.tell_failure(host, &end);
     }
 
