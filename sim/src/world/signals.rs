@@ -127,6 +127,7 @@ impl Core {
             self.take_default(host, signal);
             return heard;
         }
+        self.interrupt_loop(host);
         // Tokio learns of signals through a pipe, where those that have come since it looked are
         // one; it looks when it likes. The loops of Python read it byte by byte.
         let makes_one = self.iterations.is_none();

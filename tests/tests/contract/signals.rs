@@ -1,4 +1,4 @@
-//! Signals to a loop: clauses S1 to S6. What only a process can show, such as how it ends, is shown
+//! Signals to a loop: clauses S1 to S7. What only a process can show, such as how it ends, is shown
 //! by `--test signals`, on real ones and on hosts.
 
 use std::sync::{Arc, Mutex};
@@ -7,9 +7,10 @@ use std::time::Duration;
 use event_loop::signal::raise;
 use event_loop::time::sleep;
 use event_loop::{EventLoop, LoopError, Runner, Signal, SignalError};
+use sim::Config;
 
 use crate::backends::Backend;
-use crate::clause::Reach::{Everywhere, Only, Simulated};
+use crate::clause::Reach::{Everywhere, Only, Simulated, WorldsOwn};
 use crate::clause::clauses;
 use crate::log::{Log, sentence};
 
@@ -44,6 +45,10 @@ clauses! {
     }
     S6 {
         a_blocking_call_delays_the_handler: Everywhere,
+    }
+    S7 {
+        a_handled_signal_interrupts_a_sleep_of_libc: WorldsOwn,
+        an_ignored_signal_interrupts_nothing: WorldsOwn,
     }
 }
 
@@ -310,4 +315,31 @@ fn a_blocking_call_delays_the_handler(backend: Backend) {
         handled - began.take()[0]
     });
     assert!(waited.unwrap() >= BLOCKED);
+}
+
+/// What is left of libc's sleep of ten seconds, and when it ends, if a signal comes after three.
+/// What a world says of who blocks is no matter of this clause.
+fn sleep_of_ten(backend: Backend, handles: bool) -> Vec<(u32, u64)> {
+    let slept = Log::new();
+    let notes = slept.clone();
+    drop(backend.world(Config::new(), |sim| async move {
+        if handles {
+            let handled = sim.event_loop().add_signal_handler(Signal::Chld, || ());
+            handled.expect("it can be handled");
+        }
+        sim.at(Duration::from_secs(3), || {
+            raise(Signal::Chld).expect("it is sent");
+        });
+        let left = nix::unistd::sleep(10);
+        notes.note((left, sim.now().as_nanos() / 1_000_000_000));
+    }));
+    slept.take()
+}
+
+fn a_handled_signal_interrupts_a_sleep_of_libc(backend: Backend) {
+    assert_eq!(sleep_of_ten(backend, true), [(7, 3)]);
+}
+
+fn an_ignored_signal_interrupts_nothing(backend: Backend) {
+    assert_eq!(sleep_of_ten(backend, false), [(0, 10)]);
 }

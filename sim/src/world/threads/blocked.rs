@@ -89,21 +89,6 @@ impl World {
         }
     }
 
-    /// Ends what a thread waits for, as a signal handler does that runs on it; false if the wait is
-    /// none that a signal ends.
-    #[allow(dead_code, reason = "signals that interrupt are built on it")]
-    pub(crate) fn interrupt(&self, thread: ThreadId) -> bool {
-        self.core(|core| {
-            let threads = core.threads.as_ref();
-            let known = threads.and_then(|threads| threads.all.get(&thread));
-            let ends = known.is_some_and(|thread| match thread.state {
-                State::Blocked { on, .. } => matches!(on, On::Futex(..) | On::Sleep),
-                _ => false,
-            });
-            ends && core.wake_thread(thread, Outcome::Interrupted)
-        })
-    }
-
     /// The calling thread waits for what nobody is left to do; returns once it is `released`.
     pub(super) fn never_woken(
         &self,
@@ -164,6 +149,22 @@ impl Core {
         });
         let may_go_on = self.closed && others.next().is_some();
         self.is_at_end() && !may_go_on
+    }
+
+    /// A signal handler runs on the thread that the host's loop is on: a sleep that this thread is
+    /// blocked in ends, also where the handler asks for restarts, as it does. What it waits for
+    /// otherwise, Linux then waits for again.
+    pub(in crate::world) fn interrupt_loop(&mut self, host: u32) {
+        let Some(threads) = &self.threads else { return };
+        let of_host = |id: &&ThreadId| threads.host_of(**id) == Some(host);
+        let home = threads.homes.get(&host);
+        let thread = home.or_else(|| threads.frames.iter().rev().find(of_host));
+        let Some((&id, thread)) = thread.and_then(|id| Some((id, threads.all.get(id)?))) else {
+            return;
+        };
+        if let State::Blocked { on: On::Sleep, .. } = thread.state {
+            self.wake_thread(id, Outcome::Interrupted);
+        }
     }
 
     fn block_frame(&mut self, host: u32, on: On, until: Option<Instant>) -> ThreadId {
