@@ -88,8 +88,7 @@ fn refusals(outer: &EventLoop, inner: &EventLoop) -> Vec<(&'static str, LoopErro
         call.unwrap().cancel();
     };
     outer.run_until_complete(main).unwrap();
-    let told = std::mem::take(&mut *refusals.lock().unwrap());
-    told
+    std::mem::take(&mut *refusals.lock().unwrap())
 }
 
 const PLACES: [&str; 6] = [

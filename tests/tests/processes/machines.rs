@@ -14,6 +14,10 @@ const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3_600);
 
 /// How long a sleep of an hour takes, by the host's clock, by libc's there, and by the world's.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "what libc says is what is compared"
+)]
 fn an_hour_with(profile: Profile, ppm: i32) -> [Duration; 3] {
     let config = Config::new().profile(profile);
     let run = run_once(&config, 0, |sim| async move {
@@ -53,6 +57,10 @@ fn timers_of_a_drifting_host_fire_by_its_own_clock() {
 }
 
 #[test]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "what libc says is what is compared"
+)]
 fn a_wall_clock_jumps_and_the_others_do_not() {
     in_every_world(|sim| async move {
         let machine = HostConfig::new()

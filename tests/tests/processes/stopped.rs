@@ -122,6 +122,7 @@ fn a_process_that_stops_itself_goes_on_where_it_awaits_next() {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "it is what blocks")]
 fn a_host_that_may_block_has_a_home_in_every_life() {
     for seed in 0..5 {
         let config = sim::Config::new().on_blocking(sim::OnBlocking::Allow);

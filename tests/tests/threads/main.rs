@@ -1,4 +1,8 @@
 //! Threads that a program makes inside of a world: they take turns, and wait in virtual time.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "its sleeps and clocks are what is tested"
+)]
 
 mod random_programs;
 
