@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::panic::Location;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard, PoisonError, Weak};
 
 use super::{Ear, Signal, SignalError};
 use crate::EventLoop;
 use crate::backend::{BackendLoop, Listener, SignalKey};
-use crate::handle::Inner;
+use crate::handle::{Inner, Shared};
 
 /// The handlers of one loop.
 pub(crate) type Handlers = BTreeMap<Signal, Listening>;
@@ -71,20 +71,20 @@ impl EventLoop {
         }
         let handler = Arc::new(SignalHandler {
             call: Box::new(handler),
+            owner: Arc::downgrade(&self.shared),
             queued: AtomicBool::new(false),
             site,
         });
         Ok(Listening(match &self.shared.inner {
             Inner::Tokio(tokio) => {
                 let ear = Arc::new(tokio.within(|| Ear::open(signal))?);
-                let (heard, called, ev) = (ear.clone(), handler.clone(), self.unowned());
+                let (heard, called) = (ear.clone(), handler.clone());
                 let hearing = tokio.handle().spawn(async move {
                     while heard.hears().await {
-                        called.call_soon(&ev);
+                        called.call_soon();
                     }
                 });
                 Repr::Production {
-                    ev: self.unowned(),
                     ear,
                     handler,
                     hearing: hearing.abort_handle(),
@@ -124,7 +124,6 @@ pub(crate) struct Listening(Repr);
 
 enum Repr {
     Production {
-        ev: EventLoop,
         ear: Arc<Ear>,
         handler: Arc<SignalHandler>,
         hearing: tokio::task::AbortHandle,
@@ -139,7 +138,6 @@ impl Drop for Listening {
     fn drop(&mut self) {
         match &self.0 {
             Repr::Production {
-                ev,
                 ear,
                 handler,
                 hearing,
@@ -147,7 +145,7 @@ impl Drop for Listening {
                 hearing.abort();
                 // What came before the removal is the handler's, if the loop can still run it.
                 if let Some(unheard) = ear.close()
-                    && !handler.call_soon(ev)
+                    && !handler.call_soon()
                 {
                     unheard.take_default();
                 }
@@ -160,6 +158,8 @@ impl Drop for Listening {
 /// A handler and the place where it was given.
 pub struct SignalHandler {
     call: Box<dyn Fn() + Send + Sync>,
+    /// The loop that calls it.
+    owner: Weak<Shared>,
     queued: AtomicBool,
     site: &'static Location<'static>,
 }
@@ -171,8 +171,12 @@ impl SignalHandler {
         self.queued.load(Ordering::Acquire)
     }
 
-    /// Schedules it; false if the loop is closed.
-    pub fn call_soon(self: &Arc<Self>, ev: &EventLoop) -> bool {
+    /// Schedules it on its loop; false if that is closed.
+    pub fn call_soon(self: &Arc<Self>) -> bool {
+        let Some(owner) = self.owner.upgrade() else {
+            return false;
+        };
+        let ev = EventLoop::unowned_of(owner);
         let handler = self.clone();
         self.queued.store(true, Ordering::Release);
         let call = move || {

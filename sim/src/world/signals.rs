@@ -171,10 +171,8 @@ impl World {
             false => core.signal(host, signal),
         });
         let Some(heard) = heard else { return };
-        if let Some(ev) = self.event_loop(host) {
-            for handler in heard.handlers {
-                handler.call_soon(&ev);
-            }
+        for handler in heard.handlers {
+            handler.call_soon();
         }
         heard.wakers.into_iter().for_each(Waker::wake);
     }

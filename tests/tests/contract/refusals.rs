@@ -1,8 +1,10 @@
 //! Runs inside runs are refused, wherever they are tried: clauses L1 to L3.
 
+use std::sync::Mutex;
 use std::time::Duration;
 
-use event_loop::{ErrorContext, EventLoop, LoopError, TaskHandle};
+use event_loop::signal::raise;
+use event_loop::{ErrorContext, EventLoop, LoopError, Signal, TaskHandle};
 use insta::assert_snapshot;
 
 use crate::backends::Backend;
@@ -49,10 +51,11 @@ fn run_everywhere(outer: &EventLoop, inner: &EventLoop) -> Vec<(&'static str, Lo
     let in_handler = attempt("exception handler");
     outer.set_exception_handler(Some(move |_: &EventLoop, _: &ErrorContext| in_handler()));
     let ev = outer.clone();
-    let (in_main, in_child, in_callback) = (
+    let (in_main, in_child, in_callback, in_signal_handler) = (
         attempt("main task"),
         attempt("child task"),
         attempt("callback"),
+        attempt("signal handler"),
     );
     let in_task_drop = OnDrop::new(attempt("a task's drop"));
     let in_callback_drop = OnDrop::new(attempt("a callback's drop"));
@@ -68,6 +71,7 @@ fn run_everywhere(outer: &EventLoop, inner: &EventLoop) -> Vec<(&'static str, Lo
             .unwrap();
             ev.call_soon(move || done.send(()).unwrap()).unwrap();
             called.await.unwrap();
+            heard(&ev, in_signal_handler).await;
             let aborted = event_loop::spawn(async move {
                 let _held = in_task_drop;
                 std::future::pending::<()>().await;
@@ -84,17 +88,36 @@ fn run_everywhere(outer: &EventLoop, inner: &EventLoop) -> Vec<(&'static str, Lo
     refusals.take()
 }
 
+/// Calls `attempt` in a handler. The tests of production share a process, whose signals each of
+/// them hears: the first counts.
+async fn heard(ev: &EventLoop, attempt: impl FnOnce() + Send + 'static) {
+    let (done, heard) = futures::channel::oneshot::channel();
+    let once = Mutex::new(Some((attempt, done)));
+    let handler = move || {
+        let first = once.lock().unwrap().take();
+        if let Some((attempt, done)) = first {
+            attempt();
+            done.send(()).unwrap();
+        }
+    };
+    ev.add_signal_handler(Signal::Cont, handler).unwrap();
+    raise(Signal::Cont).unwrap();
+    heard.await.unwrap();
+    assert!(ev.remove_signal_handler(Signal::Cont));
+}
+
 fn places(refusals: &[(&'static str, LoopError)]) -> Vec<&'static str> {
     let mut places: Vec<_> = refusals.iter().map(|(place, _)| *place).collect();
     places.dedup();
     places
 }
 
-const PLACES: [&str; 7] = [
+const PLACES: [&str; 8] = [
     "main task",
     "child task",
     "callback",
     "exception handler",
+    "signal handler",
     "a task's drop",
     "a callback's drop",
     "root",

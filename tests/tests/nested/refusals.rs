@@ -5,7 +5,8 @@ use std::panic::Location;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use event_loop::{ErrorContext, EventLoop, LoopError, Runner};
+use event_loop::signal::raise;
+use event_loop::{ErrorContext, EventLoop, LoopError, Runner, Signal};
 
 use super::loops;
 
@@ -75,6 +76,7 @@ fn refusals(outer: &EventLoop, inner: &EventLoop) -> Vec<(&'static str, LoopErro
         })
         .unwrap();
         call.await.unwrap();
+        call_from_a_signal_handler(&ev, synchronous.clone()).await;
         let held = synchronous.at("the drop of a task");
         let aborted = event_loop::spawn(async move {
             let _held = held;
@@ -91,11 +93,28 @@ fn refusals(outer: &EventLoop, inner: &EventLoop) -> Vec<(&'static str, LoopErro
     std::mem::take(&mut *refusals.lock().unwrap())
 }
 
-const PLACES: [&str; 6] = [
+/// Tests of production share a process, and so its signals: the first that is heard counts.
+async fn call_from_a_signal_handler(ev: &EventLoop, synchronous: Arc<Synchronous>) {
+    let (tell, told) = event_loop::sync::oneshot::channel();
+    let tell = Mutex::new(Some(tell));
+    let handler = move || {
+        if let Some(tell) = tell.lock().unwrap().take() {
+            synchronous.call("a signal handler");
+            tell.send(()).unwrap();
+        }
+    };
+    ev.add_signal_handler(Signal::Winch, handler).unwrap();
+    raise(Signal::Winch).unwrap();
+    told.await.unwrap();
+    assert!(ev.remove_signal_handler(Signal::Winch));
+}
+
+const PLACES: [&str; 7] = [
     "main",
     "a task",
     "a callback",
     "an exception handler",
+    "a signal handler",
     "the drop of a task",
     "the drop of a callback",
 ];
