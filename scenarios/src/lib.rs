@@ -14,6 +14,7 @@
 //! broken --seeds 100` plays one, and `… replay NAME --seed 7 --timeline` shows one run.
 
 mod account;
+pub mod r11_nested_block_on;
 pub mod r11_nested_run;
 pub mod r12_own_loop;
 pub mod r13_burst;
@@ -54,6 +55,7 @@ pub static CATALOGUE: &[Scenario] = &[
     r8_hash_order::SCENARIO,
     r9_trampoline::SCENARIO,
     r11_nested_run::SCENARIO,
+    r11_nested_block_on::SCENARIO,
     r12_own_loop::SCENARIO,
     r13_burst::SCENARIO,
     r14_unread_failure::SCENARIO,

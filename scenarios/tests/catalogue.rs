@@ -39,6 +39,7 @@ every_mended_form_survives_10_000_seeds! {
     hash_order = "hash-order",
     trampoline = "trampoline",
     nested_run = "nested-run",
+    nested_block_on = "nested-block-on",
     own_loop = "own-loop",
     burst = "burst",
     unread_failure = "unread-failure",
