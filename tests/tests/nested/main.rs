@@ -1,6 +1,7 @@
 //! Runs inside of runs, and loops beside loops: what is refused, with both call sites, and the ways
 //! out of it.
 
+mod block_on;
 mod refusals;
 mod siblings;
 mod threads;
