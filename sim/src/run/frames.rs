@@ -226,7 +226,14 @@ impl Frame<'_> {
 fn is_ours(file: &str) -> bool {
     const SIM: &str = env!("CARGO_MANIFEST_DIR");
     let house = SIM.trim_end_matches("sim");
-    let inside = file.strip_prefix(house).unwrap_or_default();
+    // Of a file below the current folder std prints what comes behind it.
+    let below = file.strip_prefix("./");
+    let whole = below.and_then(|file| Some(env::current_dir().ok()?.join(file)));
+    let whole = whole.as_ref().and_then(|file| file.to_str());
+    let inside = whole
+        .unwrap_or(file)
+        .strip_prefix(house)
+        .unwrap_or_default();
     let of = inside.split(['/', '\\']).next().unwrap_or_default();
     OURS.contains(&&*of.replace('-', "_"))
 }
