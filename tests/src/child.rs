@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::Duration;
 
-use rustix::process::{Pid, kill_process};
+use rustix::process::{Pid, WaitOptions, kill_process, waitpid};
 
 use crate::scenes::{Act, Ended, Flavour, Played, Scene};
 
@@ -82,12 +82,25 @@ impl Running {
         let signal = rustix::process::Signal::from_named_raw(signal).expect("it has a name");
         // It is not waited for yet, so its id is its own.
         kill_process(Pid::from_child(&self.child), signal).expect("it is our child");
+        if signal == rustix::process::Signal::STOP {
+            self.await_stop();
+        }
         // Tells that it is done. Who was ended by it does not hear.
         let _ = self
             .child
             .stdin
             .as_mut()
             .map(|stdin| stdin.write_all(b"\n"));
+    }
+
+    /// What is sent next is to find it stopped: the kernel takes the lowest signal first.
+    fn await_stop(&self) {
+        let options = WaitOptions::UNTRACED;
+        let stopped = waitpid(Some(Pid::from_child(&self.child)), options);
+        let (_, status) = stopped
+            .expect("it is our child")
+            .expect("it was waited for");
+        assert!(status.stopped(), "{status:?}");
     }
 
     /// How it ended. It has closed its standard output, and ends now if it has not.

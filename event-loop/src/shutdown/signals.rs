@@ -4,6 +4,7 @@ use std::future::poll_fn;
 use std::task::{Context, Poll};
 
 use super::{SecondSignal, Shutdown, ShutdownError, ShutdownPolicy};
+use crate::signal::Disposition;
 use crate::{EventLoop, Signal, SignalStream};
 
 impl EventLoop {
@@ -47,6 +48,11 @@ impl EventLoop {
         }
         watcher.detach();
         Ok(awaits)
+    }
+
+    /// Whether a signal that nobody has heard asked for what the loop does, or has done, anyway.
+    pub(crate) fn ends_as_asked_by(&self, signal: Signal) -> bool {
+        self.shared.shutdown.is_claimed() && signal.default_disposition() == Disposition::Terminate
     }
 }
 

@@ -73,6 +73,7 @@ impl EventLoop {
             call: Box::new(handler),
             owner: Arc::downgrade(&self.shared),
             queued: AtomicBool::new(false),
+            signal,
             site,
         });
         Ok(Listening(match &self.shared.inner {
@@ -146,6 +147,7 @@ impl Drop for Listening {
                 // What came before the removal is the handler's, if the loop can still run it.
                 if let Some(unheard) = ear.close()
                     && !handler.call_soon()
+                    && !handler.is_spent()
                 {
                     unheard.take_default();
                 }
@@ -161,6 +163,7 @@ pub struct SignalHandler {
     /// The loop that calls it.
     owner: Weak<Shared>,
     queued: AtomicBool,
+    signal: Signal,
     site: &'static Location<'static>,
 }
 
@@ -169,6 +172,12 @@ impl SignalHandler {
     #[must_use]
     pub fn is_queued(&self) -> bool {
         self.queued.load(Ordering::Acquire)
+    }
+
+    /// Whether its signal asked for what its loop does anyway.
+    fn is_spent(&self) -> bool {
+        let owner = self.owner.upgrade();
+        owner.is_some_and(|owner| EventLoop::unowned_of(owner).ends_as_asked_by(self.signal))
     }
 
     /// Schedules it on its loop; false if that is closed.

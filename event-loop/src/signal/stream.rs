@@ -3,7 +3,7 @@
 use std::fmt;
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use futures_core::Stream;
 
@@ -16,7 +16,8 @@ use crate::{EventLoop, coop};
 ///
 /// Each stream gets every signal. While one lives, the default disposition of its signal is off;
 /// once the last is dropped, a signal takes the default again, and so does one that had come and
-/// that the last stream was not asked for: it is not lost.
+/// that the last stream was not asked for: it is not lost. Where the loop is shutting down or has
+/// shut down, a signal to end that had come is spent: it asked for what is being done.
 #[must_use = "streams do nothing unless polled"]
 pub struct SignalStream {
     signal: Signal,
@@ -24,7 +25,7 @@ pub struct SignalStream {
 }
 
 enum Repr {
-    Production(Ear),
+    Production { ev: EventLoop, ear: Ear },
     World { ev: BackendLoop, key: SignalKey },
 }
 
@@ -52,7 +53,10 @@ impl EventLoop {
             return Err(SignalError::Closed);
         }
         let repr = match &self.shared.inner {
-            Inner::Tokio(tokio) => Repr::Production(tokio.within(|| Ear::open(signal))?),
+            Inner::Tokio(tokio) => Repr::Production {
+                ear: tokio.within(|| Ear::open(signal))?,
+                ev: self.unowned(),
+            },
             Inner::Other(backend) => Repr::World {
                 key: backend.signal_listen(signal, Listener::Stream)?,
                 ev: BackendLoop::of_other(self),
@@ -73,7 +77,7 @@ impl SignalStream {
     /// [`recv`](Self::recv), polled.
     pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<()>> {
         match &self.repr {
-            Repr::Production(ear) => ear.poll(cx).map(|heard| heard.then_some(())),
+            Repr::Production { ear, .. } => ear.poll(cx).map(|heard| heard.then_some(())),
             Repr::World { ev, key } => {
                 coop::poll_leaf(cx, |cx| ev.backend().signal_poll(*key, cx.waker()))
             }
@@ -97,8 +101,21 @@ impl Stream for SignalStream {
 
 impl Drop for SignalStream {
     fn drop(&mut self) {
-        if let Repr::World { ev, key } = &self.repr {
-            ev.backend().signal_close(*key);
+        match &self.repr {
+            Repr::Production { ev, ear } => {
+                if let Some(unheard) = ear.close()
+                    && !ev.ends_as_asked_by(self.signal)
+                {
+                    unheard.take_default();
+                }
+            }
+            Repr::World { ev, key } => {
+                if ev.unowned().ends_as_asked_by(self.signal) {
+                    let heard = || ev.backend().signal_poll(*key, Waker::noop());
+                    while let Poll::Ready(Some(())) = heard() {}
+                }
+                ev.backend().signal_close(*key);
+            }
         }
     }
 }

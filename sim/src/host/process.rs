@@ -210,7 +210,8 @@ impl Host {
 
     /// Stops the process, as STOP does: none of its tasks and callbacks runs until it
     /// [goes on](Self::resume). Its operating system does: what is sent to it arrives, and its
-    /// timers become due. What stops itself stops at the end of the poll.
+    /// timers become due. A signal that comes meanwhile waits until it goes on, as on Linux: only a
+    /// KILL ends a process that is stopped. What stops itself stops at the end of the poll.
     ///
     /// One that is stopped already is left so.
     ///
@@ -243,7 +244,9 @@ impl Host {
     /// # Errors
     /// Those of [`try_kill`](Self::try_kill).
     pub fn try_resume(&self) -> Result<(), HostError> {
-        self.ask(|core| core.resume_host(self.index))
+        self.ask(|core| core.resume_host(self.index))?;
+        self.world.deliver_pending(self.index);
+        Ok(())
     }
 
     /// The wall clock of the host's machine jumps, now.

@@ -8,7 +8,8 @@ use crate::world::core::Core;
 impl Host {
     /// Sends the process a signal, at this moment: its handlers are called in the next iteration of
     /// its loop, its streams have an item, and where nobody listens it does what a process does
-    /// that handles nothing. TERM then ends it at once, without cleanup.
+    /// that handles nothing. TERM then ends it at once, without cleanup. One that is
+    /// [stopped](Self::pause) gets it when it goes on; KILL and CONT it gets at once.
     ///
     /// Host `main`, which the test's body runs on, has no process of its own: it hears of a signal as
     /// any other, and one that would end it fails the run.

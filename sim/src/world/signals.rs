@@ -114,15 +114,29 @@ impl Core {
 
     /// A signal reaches a host: who is to hear of it.
     fn signal(&mut self, host: u32, signal: Signal) -> Heard {
-        let mut heard = Heard::default();
         if self.has_ended(host) {
-            return heard;
+            return Heard::default();
         }
         self.trace.signal(self.now, current_serial(), host, signal);
         if signal == Signal::Cont {
             // Whether or not somebody listens.
             self.let_go_on(host);
         }
+        let is_paused = self.hosts[host as usize].process.is_paused();
+        if is_paused && signal != Signal::Kill {
+            let is_ignored = signal.default_disposition() == Disposition::Ignore
+                && self.signal_listeners(host, signal) == 0;
+            if !is_ignored {
+                self.hosts[host as usize].process.keep_pending(signal);
+            }
+            return Heard::default();
+        }
+        self.take_signal(host, signal)
+    }
+
+    /// A process that runs takes a signal: who is to hear of it.
+    fn take_signal(&mut self, host: u32, signal: Signal) -> Heard {
+        let mut heard = Heard::default();
         if self.signal_listeners(host, signal) == 0 {
             self.take_default(host, signal);
             return heard;
@@ -166,14 +180,35 @@ impl Core {
 impl World {
     /// The process of a host gets a signal, at this moment.
     pub(crate) fn deliver_signal(&self, host: u32, signal: Signal) {
+        self.hear(|core| Some(core.signal(host, signal)));
+        self.deliver_pending(host);
+    }
+
+    /// The process of a host gets what has come while it was stopped, unless it still is.
+    pub(crate) fn deliver_pending(&self, host: u32) {
+        while self.hear(|core| {
+            let process = &mut core.hosts[host as usize].process;
+            let signal = match process.is_paused() {
+                true => None,
+                false => process.next_pending(),
+            };
+            signal.map(|signal| core.take_signal(host, signal))
+        }) {}
+    }
+
+    /// Whether there was something to hear, which is told with the core closed.
+    fn hear(&self, f: impl FnOnce(&mut Core) -> Option<Heard>) -> bool {
         let heard = self.enter(|core| match core.closed {
-            true => Heard::default(),
-            false => core.signal(host, signal),
+            true => None,
+            false => f(core),
         });
-        let Some(heard) = heard else { return };
+        let Some(heard) = heard.flatten() else {
+            return false;
+        };
         for handler in heard.handlers {
             handler.call_soon();
         }
         heard.wakers.into_iter().for_each(Waker::wake);
+        true
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use event_loop::shutdown::ShutdownPolicy;
 use event_loop::signal::unix::{SignalKind, signal};
 use event_loop::sync::Notify;
 use event_loop::{EventLoop, Signal};
@@ -16,6 +17,9 @@ const INT: i32 = 2;
 const USR1: i32 = 10;
 const USR2: i32 = 12;
 const TERM: i32 = 15;
+const CONT: i32 = 18;
+const STOP: i32 = 19;
+const TSTP: i32 = 20;
 const WINCH: i32 = 28;
 
 /// A callback that blocks until the cue that it gives was followed, and goes on with `then`.
@@ -160,6 +164,49 @@ pub const SCENES: &[Scene] = &[
             })
         },
         script: &[Cue::signal("listens", TERM)],
+    },
+    Scene {
+        name: "what a stream was not asked for is spent by a shutdown",
+        main: |ev, stage| {
+            Box::pin(async move {
+                let mut terms = ev.signal(Signal::Term).expect("it can be handled");
+                stage.say("listens");
+                terms.recv().await;
+                let report = ev.shutdown(ShutdownPolicy::new()).await;
+                assert!(report.expect("it comes to its end").is_clean());
+                stage.say("has shut down");
+                stage.acted();
+                drop(terms);
+                3
+            })
+        },
+        script: &[
+            Cue::signal("listens", TERM),
+            Cue::signal("has shut down", TERM),
+        ],
+    },
+    Scene {
+        name: "who is stopped gets its signals when it goes on",
+        main: |ev, stage| {
+            Box::pin(async move {
+                let mut terms = ev.signal(Signal::Term).expect("it can be handled");
+                stage.say("listens");
+                terms.recv().await;
+                stage.say("asked to end");
+                std::future::pending::<()>().await;
+                0
+            })
+        },
+        // The lowest is taken first: TERM is handled, HUP is not, and comes before all that runs.
+        script: &[
+            Cue::signal("listens", STOP),
+            Cue::signal("listens", TERM),
+            Cue::signal("listens", TSTP),
+            Cue::signal("listens", USR1),
+            Cue::signal("listens", HUP),
+            Cue::signal("listens", WINCH),
+            Cue::signal("listens", CONT),
+        ],
     },
     Scene {
         name: "Ctrl-C is awaited once",

@@ -43,6 +43,16 @@ pub(crate) const TOLD: &[Told] = &[
         Signal(15),
     ),
     (
+        "what a stream was not asked for is spent by a shutdown",
+        &["listens", "has shut down"],
+        Code(3),
+    ),
+    (
+        "who is stopped gets its signals when it goes on",
+        &["listens"],
+        Signal(1),
+    ),
+    (
         "Ctrl-C is awaited once",
         &["waits", "interrupted"],
         Signal(1),

@@ -50,6 +50,31 @@ fn a_signal_to_nobody_is_refused() {
 }
 
 #[test]
+fn a_stopped_process_ends_by_what_came_once_it_goes_on() {
+    sim::check(&Config::new().seeds(20), |sim: Sim| async move {
+        let svc = sim.host("svc").start(|_| std::future::pending::<()>());
+        svc.pause();
+        svc.signal(Signal::Term);
+        svc.signal(Signal::Hup);
+        sleep(Duration::from_secs(60)).await;
+        assert!(svc.is_running());
+        svc.resume();
+        assert_eq!(svc.wait().await.signal(), Some(Signal::Hup));
+        // The next life gets nothing of it, and one that is stopped can be killed.
+        svc.restart();
+        svc.pause();
+        svc.signal(Signal::Term);
+        svc.signal(Signal::Kill);
+        assert_eq!(svc.wait().await.signal(), Some(Signal::Kill));
+        svc.restart();
+        svc.pause();
+        svc.resume();
+        sleep(Duration::from_secs(1)).await;
+        assert!(svc.is_running());
+    });
+}
+
+#[test]
 fn the_next_life_handles_nothing_until_it_says_so() {
     sim::check(&Config::new().seeds(20), |sim: Sim| async move {
         let svc = sim.host("svc").start(|ev| async move {

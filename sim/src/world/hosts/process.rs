@@ -1,13 +1,15 @@
 //! The process of a host: what it is started with, which life it is in, and how it ends.
 
+use std::collections::BTreeSet;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Poll, Waker, ready};
 
-use event_loop::EventLoop;
 use event_loop::backend::current_task;
+use event_loop::signal::Disposition;
+use event_loop::{EventLoop, Signal};
 use virtual_time::Instant;
 
 use super::death::Death;
@@ -43,6 +45,8 @@ pub(crate) struct Process {
     is_off: bool,
     /// The process is stopped; the number of its account in reports.
     paused: Option<usize>,
+    /// The signals that came while it is stopped, and that it gets when it goes on.
+    pending: BTreeSet<Signal>,
 }
 
 impl Default for Process {
@@ -55,6 +59,7 @@ impl Default for Process {
             end: Arc::default(),
             is_off: false,
             paused: None,
+            pending: BTreeSet::new(),
         }
     }
 }
@@ -67,6 +72,16 @@ impl Process {
 
     pub(crate) fn is_paused(&self) -> bool {
         self.paused.is_some()
+    }
+
+    /// A signal waits until the process goes on, once however often it comes.
+    pub(crate) fn keep_pending(&mut self, signal: Signal) {
+        self.pending.insert(signal);
+    }
+
+    /// The next signal that a process gets which goes on: the kernel takes the lowest first.
+    pub(crate) fn next_pending(&mut self) -> Option<Signal> {
+        self.pending.pop_first()
     }
 
     /// Whether its main function runs.
@@ -161,6 +176,7 @@ impl Core {
             .event(self.now, Kind::Exit, current_serial(), number);
         self.watch_polls(host, None);
         self.let_go_on(host);
+        self.hosts[host as usize].process.pending.clear();
         let wakers = self.sockets.remove_of(host);
         let listeners = self.forget_listeners(host);
         self.leave_network(host, status);
@@ -246,6 +262,9 @@ impl Core {
                 .event(self.now, Kind::Resume, current_serial(), u64::from(host));
             self.end_account(account);
             self.take_back(host);
+            // To go on takes back what was to stop it.
+            let pending = &mut self.hosts[host as usize].process.pending;
+            pending.retain(|signal| signal.default_disposition() != Disposition::Stop);
         }
     }
 
