@@ -1,5 +1,6 @@
 //! Callbacks and iterations: clauses C1 to C3 and C5 to C11.
 
+use std::hint;
 use std::panic::panic_any;
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
@@ -122,10 +123,19 @@ fn a_callback_from_another_thread_wakes_a_sleeping_loop(backend: Backend) {
 fn a_callback_from_a_foreign_thread_ends_a_world(backend: Backend) {
     let ev = backend.make();
     let there = ev.clone();
+    let (go, asleep) = mpsc::channel();
+    // One that is made inside of the world is the world's.
+    let intruder = thread::Builder::new().name("intruder".into());
+    let intruder = intruder.spawn(move || {
+        asleep.recv().unwrap();
+        drop(there.call_soon(|| {}));
+    });
+    let intruder = intruder.unwrap();
     let ended = ev.run_until_complete(async move {
-        let intruder = thread::Builder::new().name("intruder".into());
-        let intruder = intruder.spawn(move || drop(there.call_soon(|| {})));
-        intruder.unwrap().join().unwrap();
+        go.send(()).unwrap();
+        while !intruder.is_finished() {
+            hint::spin_loop();
+        }
         std::future::pending::<()>().await;
     });
     let Err(LoopError::WorldEnded(text)) = ended else {
