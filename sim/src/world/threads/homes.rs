@@ -155,19 +155,13 @@ mod tests {
     use event_loop::time::sleep;
 
     use crate::world::World;
-    use crate::{Config, Host, Profile, Sim};
+    use crate::{Config, OnBlocking, Profile, Sim};
 
     const TICK: Duration = Duration::from_millis(10);
 
     #[expect(clippy::disallowed_methods, reason = "it blocks in virtual time")]
     fn block(ticks: u32) {
         thread::sleep(TICK * ticks);
-    }
-
-    fn with_home(sim: &Sim, name: &str) -> Host {
-        let host = sim.host(name);
-        sim.world.give_home(host.index).unwrap();
-        host
     }
 
     /// Runs `main` everywhere, each seed twice, and looks how many keep the world afterwards.
@@ -179,7 +173,9 @@ mod tests {
         let mut values = Vec::new();
         for profile in Profile::ALL {
             for seed in 0..20 {
-                let config = Config::new().profile(profile);
+                let config = Config::new()
+                    .profile(profile)
+                    .on_blocking(OnBlocking::Allow);
                 let world: Mutex<Weak<World>> = Mutex::default();
                 let body = |sim: Sim| {
                     *world.lock().unwrap() = Arc::downgrade(&sim.world);
@@ -202,7 +198,7 @@ mod tests {
     fn a_host_blocks_while_others_go_on() {
         let ends = everywhere(0, |sim| async move {
             let ticks = Rc::new(Cell::new(0));
-            let svc = with_home(&sim, "svc");
+            let svc = sim.host("svc");
             let blocked = svc.spawn(async move {
                 sleep(TICK).await;
                 block(10);
@@ -241,7 +237,7 @@ mod tests {
         everywhere(0, |sim| {
             let (seen, here) = (seen.clone(), thread::current().id());
             async move {
-                let svc = with_home(&sim, "svc");
+                let svc = sim.host("svc");
                 seen.lock().unwrap().clear();
                 let ends = Ends(seen.clone());
                 let local = seen.clone();
@@ -275,8 +271,8 @@ mod tests {
     fn a_run_ends_while_a_home_is_blocked() {
         // The task that never ends has its loop for good.
         everywhere(usize::MAX, |sim| async move {
-            let svc = with_home(&sim, "svc");
-            let idle = with_home(&sim, "idle");
+            let svc = sim.host("svc");
+            let idle = sim.host("idle");
             svc.spawn(async { block(1_000) }).detach();
             idle.spawn(std::future::pending::<()>()).detach();
             sleep(TICK).await;
