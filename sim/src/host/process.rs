@@ -176,7 +176,7 @@ impl Host {
     /// [`terminate`](Self::terminate), with what is wrong as an error.
     ///
     /// # Errors
-    /// [`HostError::NoGrace`], and those of [`try_kill`](Self::try_kill).
+    /// [`HostError::NoGrace`], [`HostError::NoProcess`], and those of [`try_kill`](Self::try_kill).
     pub fn try_terminate(&self, grace: Duration) -> Result<(), HostError> {
         if grace.is_zero() {
             return Err(HostError::NoGrace {
@@ -184,8 +184,7 @@ impl Host {
             });
         }
         self.try_kill_after(grace)?;
-        self.world.deliver_signal(self.index, Signal::Term);
-        Ok(())
+        self.try_signal(Signal::Term)
     }
 
     /// Takes the power from the host's machine. Its process ends, if it has one, without a sound:

@@ -45,7 +45,11 @@ impl Host {
     /// [`HostError::NoProcess`], [`HostError::Ended`], [`HostError::PoweredOff`],
     /// [`HostError::Over`], [`HostError::Outside`], and [`HostError::ByTheDead`].
     pub fn try_signal(&self, signal: Signal) -> Result<(), HostError> {
-        self.world.ask_host(|core| core.check_signal(self.index))?;
+        self.world.ask_host(|core| {
+            core.check_signal(self.index)?;
+            core.account_for(self.index, signal.name());
+            Ok(())
+        })?;
         self.world.deliver_signal(self.index, signal);
         Ok(())
     }

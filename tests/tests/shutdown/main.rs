@@ -2,6 +2,7 @@
 //! policy, random services, and the report as text.
 
 mod children;
+mod first_service;
 mod hosts;
 mod report;
 mod runner;
