@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use event_loop::shutdown::{ShutdownPolicy, ShutdownReport};
 use event_loop::time::sleep;
-use event_loop::{ErrorContext, EventLoop, cancelled, spawn, spawn_named};
+use event_loop::{ErrorContext, EventLoop, LoopConfig, cancelled, production, spawn, spawn_named};
 use insta::assert_snapshot;
 use sim::Profile;
 
@@ -73,6 +73,32 @@ fn what_was_not_in_order_is_told_by_name() {
     });
     assert!(!report.is_clean());
     assert_snapshot!(text(&report));
+}
+
+#[test]
+fn a_job_that_outlives_its_grace_is_told_of_everywhere() {
+    let loops = [
+        sim::factory(0, Profile::Exact),
+        production::current_thread(LoopConfig::default()),
+        production::multi_thread(LoopConfig::default()),
+    ];
+    for ev in loops.map(Result::unwrap) {
+        let here = ev.unowned();
+        let report = ev.run_until_complete(async move {
+            let second = Duration::from_secs(1);
+            here.run_blocking_named("export", move || event_loop::block_for(second))
+                .detach();
+            sleep(Duration::from_millis(100)).await;
+            let policy = ShutdownPolicy::new().executor(Duration::from_millis(20));
+            here.shutdown(policy).await.unwrap()
+        });
+        let report = report.unwrap();
+        let [job] = &*report.executor.running else {
+            panic!("{report}");
+        };
+        assert_eq!(job.name.as_deref(), Some("export"));
+        assert!(!report.is_clean() && report.to_string().contains("RUNNING job 1 \"export\""));
+    }
 }
 
 #[test]
