@@ -4,6 +4,7 @@ use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
+use super::pool::Told;
 use super::{JobId, JobInfo, Pool};
 use crate::exception::told;
 use crate::task::Output;
@@ -15,7 +16,7 @@ pub(super) trait Work: Send + Sync {
     fn id(&self) -> JobId;
     fn info(&self, began: Option<Instant>) -> JobInfo;
     /// Runs it, calls `ended` with whether it panicked, and then tells who waits for it.
-    fn run(&self, ended: &mut dyn FnMut(bool));
+    fn run(&self, ended: &mut dyn FnMut(bool) -> Told);
     /// It never begins: drops its closure, and tells who waits for it.
     fn give_up(&self);
     /// There is room for it in the queue.
@@ -133,7 +134,7 @@ where
         }
     }
 
-    fn run(&self, ended: &mut dyn FnMut(bool)) {
+    fn run(&self, ended: &mut dyn FnMut(bool) -> Told) {
         let f = {
             let mut state = self.state();
             match std::mem::replace(&mut state.stage, Stage::Begun) {
@@ -150,9 +151,10 @@ where
                 self.error("Future exception was never retrieved", text)
             }),
         };
-        ended(output.is_panic());
-        let (unread, reader) = {
+        let (unread, reader, told) = {
             let mut state = self.state();
+            // With the job locked: who sees that the pool is done sees that the job is.
+            let told = ended(output.is_panic());
             let unread = if state.detached {
                 state.stage = Stage::Over;
                 Some(output)
@@ -160,8 +162,9 @@ where
                 state.stage = Stage::Ended(output);
                 None
             };
-            (unread, state.reader.take())
+            (unread, state.reader.take(), told)
         };
+        told.tell();
         drop(unread);
         self.wake([reader, None]);
     }

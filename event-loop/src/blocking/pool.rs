@@ -53,7 +53,8 @@ pub(super) enum Placed {
 
 /// What is to be told once the pool is left.
 #[derive(Default)]
-struct Told {
+#[must_use]
+pub(super) struct Told {
     has_room: Option<Arc<dyn Work>>,
     ended: Vec<Waker>,
 }
@@ -143,20 +144,17 @@ impl Pool {
     }
 
     /// A job that had begun has ended.
-    pub(super) fn end(&self, id: JobId, panicked: bool) {
-        let told = {
-            let mut state = self.state();
-            state.jobs.remove(&id);
-            state.running -= 1;
-            state.stats.done += 1;
-            state.stats.panicked += u64::from(panicked);
-            Told::ended(&mut state)
-        };
-        told.tell();
+    pub(super) fn end(&self, id: JobId, panicked: bool) -> Told {
+        let mut state = self.state();
+        state.jobs.remove(&id);
+        state.running -= 1;
+        state.stats.done += 1;
+        state.stats.panicked += u64::from(panicked);
+        Told::ended(&mut state)
     }
 
     /// The next job for a thread that has none; without one the thread counts as free.
-    pub(super) fn next(&self) -> Option<Arc<dyn Work>> {
+    pub(super) fn next(&self) -> (Option<Arc<dyn Work>>, Told) {
         let (next, told) = {
             let mut state = self.state();
             let next = state.queued.pop_first();
@@ -166,7 +164,7 @@ impl Pool {
             };
             let Some(id) = next.or_else(|| state.outside.pop_first()) else {
                 state.busy -= 1;
-                return None;
+                return (None, Told::default());
             };
             let next = state.jobs.get(&id).map(|entry| entry.job.clone());
             let has_room = match has_room {
@@ -180,9 +178,8 @@ impl Pool {
             };
             (next, told)
         };
-        told.tell();
         debug_assert!(next.is_some(), "who stands in line is known");
-        next
+        (next, told)
     }
 
     /// Takes a job out that has not begun; false if it has, or is none any more.
@@ -341,8 +338,15 @@ impl Told {
         }
     }
 
-    /// Not with the pool locked: wakers are anybody's code.
-    fn tell(self) {
+    /// Both.
+    pub(super) fn and(mut self, other: Self) -> Self {
+        self.has_room = self.has_room.or(other.has_room);
+        self.ended.extend(other.ended);
+        self
+    }
+
+    /// Not with the pool, or a job, locked: wakers are anybody's code.
+    pub(super) fn tell(self) {
         if let Some(job) = self.has_room {
             job.has_room();
         }

@@ -52,7 +52,9 @@ impl Worker {
 fn run_job(ev: &EventLoop, pool: &Pool, job: &dyn Work) -> Option<Arc<dyn Work>> {
     let id = job.id();
     if !pool.begin(id, ev.now()) {
-        return pool.next();
+        let (next, told) = pool.next();
+        told.tell();
+        return next;
     }
     if let Some(backend) = ev.backend() {
         backend.job_began(id);
@@ -62,8 +64,10 @@ fn run_job(ev: &EventLoop, pool: &Pool, job: &dyn Work) -> Option<Arc<dyn Work>>
         if let Some(backend) = ev.backend() {
             backend.job_ended(id);
         }
-        pool.end(id, panicked);
-        next = pool.next();
+        let ended = pool.end(id, panicked);
+        let (then, has_room) = pool.next();
+        next = then;
+        ended.and(has_room)
     });
     next
 }
