@@ -40,6 +40,7 @@ mod signals;
 
 use std::fmt;
 use std::future::Future;
+use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -245,6 +246,16 @@ impl From<PolicyError> for ShutdownError {
 impl From<SignalError> for ShutdownError {
     fn from(error: SignalError) -> Self {
         Self::Signal(error)
+    }
+}
+
+impl From<ShutdownError> for io::Error {
+    fn from(error: ShutdownError) -> Self {
+        match error {
+            ShutdownError::Signal(error) => error.into(),
+            ShutdownError::Policy(_) => Self::new(io::ErrorKind::InvalidInput, error),
+            ShutdownError::Closed | ShutdownError::TooLate => Self::other(error),
+        }
     }
 }
 

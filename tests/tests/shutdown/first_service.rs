@@ -13,13 +13,12 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// Answers whom it has accepted, and ends when it is told to.
 async fn serve(ev: EventLoop) -> io::Result<()> {
-    let shutdown = ev.shutdown_on_signal(ShutdownPolicy::new());
-    let shutdown = shutdown.map_err(io::Error::other)?;
+    let shutdown = ev.shutdown_on_signal(ShutdownPolicy::new())?;
     let listener = TcpListener::bind("0.0.0.0:8080").await?;
     while let Ok((stream, _)) = listener.accept().await {
         spawn(async move { answer(stream).await.is_ok() }).detach();
     }
-    let report = shutdown.await.map_err(io::Error::other)?;
+    let report = shutdown.await?;
     let clean = report.is_clean().then_some(());
     clean.ok_or_else(|| io::Error::other(report.to_string()))
 }

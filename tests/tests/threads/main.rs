@@ -267,7 +267,8 @@ fn threads_that_wait_for_each_other_are_a_deadlock_that_names_them() {
     async fn main(_: Sim) {
         on_a_thread(|| {
             let (send, receive) = channel::<()>();
-            let thread = thread::spawn(move || receive.recv().is_ok());
+            let reader = thread::Builder::new().name("reader".to_owned());
+            let thread = reader.spawn(move || receive.recv().is_ok()).unwrap();
             thread.join().unwrap();
             drop(send);
         })
@@ -286,7 +287,10 @@ fn threads_that_wait_for_each_other_are_a_deadlock_that_names_them() {
         );
         let blocked = verdict.blocked.join("\n");
         assert!(blocked.contains("waits on the end of thread"), "{blocked}");
-        assert!(blocked.contains("waits on a lock or a wake"), "{blocked}");
+        assert!(
+            blocked.contains("called \"reader\", waits on a lock or a wake"),
+            "{blocked}"
+        );
     }
 }
 

@@ -34,10 +34,6 @@ impl World {
         *slot = then;
     }
 
-    #[allow(
-        dead_code,
-        reason = "the threads of a world find out that nobody is left"
-    )]
     /// The thread that drives waits in a blocking call since then, which nothing will end, or
     /// whose run is over. Returns once it is `released`, or never.
     pub(crate) fn cannot_end(

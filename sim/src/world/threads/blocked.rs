@@ -103,8 +103,14 @@ impl World {
     }
 
     fn block_thread(&self, id: ThreadId, on: On, until: Option<Instant>) -> Option<Outcome> {
+        // As its maker called it; set on the thread itself, after its making.
+        let name = || std::thread::current().name().map(Into::into);
+        let name = self.is_recording().then(name).flatten();
         let seat = self.core.try_with(|core| {
             core.thread_blocks(id, on, until);
+            if let Some(thread) = core.thread(id).filter(|thread| thread.name.is_none()) {
+                thread.name = name;
+            }
             core.thread(id).map(|thread| thread.seat.clone())
         });
         let seat = seat.ok()??;

@@ -68,6 +68,8 @@ pub(super) struct Handed {
 struct Thread {
     host: u32,
     what: What,
+    /// In recorded runs: what the program calls it, known once it has blocked.
+    name: Option<Box<str>>,
     lane: usize,
     seat: Arc<Seat>,
     state: State,
@@ -198,6 +200,7 @@ impl Core {
             host,
             idle: matches!(what, What::Own(_)),
             what,
+            name: None,
             lane: threads.lanes.insert(()),
             seat,
             state: State::Running,

@@ -19,7 +19,7 @@ impl Threads {
                 }
                 State::Ended => return None,
             };
-            Some(format!("{} {what}", named(*id, names)))
+            Some(format!("{} {what}", self.named(*id, names)))
         });
         lines.collect()
     }
@@ -29,17 +29,21 @@ impl Threads {
             On::Futex(..) => "a lock or a wake of another thread".to_owned(),
             On::Sleep => "the end of a sleep".to_owned(),
             On::Join(other) if self.all.contains_key(&other) => {
-                format!("the end of {}", named(other, names))
+                format!("the end of {}", self.named(other, names))
             }
             On::Join(_) => "the end of a thread".to_owned(),
             On::Yield => "its turn".to_owned(),
             On::Park | On::Errand => return None,
         })
     }
-}
 
-fn named(id: ThreadId, names: &Names) -> String {
-    let name = names.threads.get(&id.0);
-    let text = name.map_or("?", |name| &**name);
-    format!("thread \"{text}\"")
+    fn named(&self, id: ThreadId, names: &Names) -> String {
+        let number = names.threads.get(&id.0);
+        let text = number.map_or("?", |name| &**name);
+        let own = self.all.get(&id).and_then(|thread| thread.name.as_deref());
+        match own {
+            Some(own) => format!("thread \"{text}\", called \"{own}\","),
+            None => format!("thread \"{text}\""),
+        }
+    }
 }
