@@ -1,4 +1,5 @@
-//! A small cluster: a server, clients that think, hash maps, random numbers and clocks.
+//! A small cluster: a server, clients that think, hash maps, random numbers and clocks; beside it jobs
+//! and threads that wait for each other, and a process that is told to end, killed and started again.
 
 #![expect(
     clippy::disallowed_methods,
@@ -7,12 +8,15 @@
 )]
 
 use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::thread;
 use std::time::{Duration, SystemTime};
 
 use event_loop::net::{TcpListener, TcpStream};
 use event_loop::time::sleep;
+use event_loop::{EventLoop, Signal, run_blocking};
 use rand::RngExt;
-use sim::{Config, Sim};
+use sim::{Config, ExitStatus, Sim};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// The workload's world: links of 1 to 10 ms.
@@ -31,11 +35,73 @@ pub async fn cluster(sim: Sim) -> u64 {
                 .run(move |_| ask(client))
         })
         .collect();
-    let mut sum = 0;
+    let toil = sim.host("toiler").run(|_| toil());
+    let lives = outlive(&sim).await;
+    let mut sum = mix(lives, toil.await.expect("the jobs end"));
     for client in clients {
         sum = mix(sum, client.await.expect("a client finishes"));
     }
     server.await.expect("the server finishes");
+    sum
+}
+
+/// Four jobs, each with two threads of its own, note who comes when: their locks and sleeps decide.
+async fn toil() -> u64 {
+    let notes: Arc<Mutex<u64>> = Arc::default();
+    let jobs: Vec<_> = (0..4_u64)
+        .map(|job| {
+            let notes = notes.clone();
+            let note = move |who: u64| {
+                let pause = Duration::from_micros(rand::rng().random_range(0..300));
+                thread::sleep(pause);
+                let mut sum = notes.lock().expect("nobody panics");
+                // Who holds it sleeps, so that others wait for it.
+                thread::sleep(pause);
+                *sum = mix(*sum, who);
+            };
+            run_blocking(move || {
+                thread::scope(|scope| {
+                    for half in 0..2 {
+                        let note = &note;
+                        scope.spawn(move || note(job * 2 + half));
+                    }
+                });
+            })
+        })
+        .collect();
+    for job in jobs {
+        job.await.expect("a job ends");
+    }
+    *notes.lock().expect("nobody panics")
+}
+
+/// A process that takes TERM for a reason to end, or is killed before; it lives three times.
+async fn outlive(sim: &Sim) -> u64 {
+    async fn wait_for_term(ev: EventLoop) -> ExitStatus {
+        let mut term = ev.signal(Signal::Term).expect("TERM can be listened to");
+        sleep(Duration::from_millis(3)).await;
+        term.recv().await;
+        ExitStatus::SUCCESS
+    }
+    let worker = sim.host("worker").start(wait_for_term);
+    let mut sum = 0;
+    for life in 0..3 {
+        if life > 0 {
+            worker.restart();
+        }
+        let told = worker.clone();
+        let range = Duration::ZERO..Duration::from_millis(6);
+        sim.at(sim.any_instant("term", range), move || {
+            let _ = told.try_signal(Signal::Term);
+        });
+        worker.kill_after(Duration::from_millis(5));
+        let status = worker.wait().await;
+        let code = status.returncode().expect("nobody cuts its power");
+        sum = mix(sum, code as u64);
+        sum = mix(sum, sim.now().as_nanos());
+        // What is still planned for this life is not for the next.
+        sleep(Duration::from_millis(10)).await;
+    }
     sum
 }
 
