@@ -127,13 +127,20 @@ fn who_waits_for_room_is_given_up_with_the_others() {
             let ev = event_loop::current().unwrap();
             let gate = Arc::new(Gate::default());
             let held = gate.clone();
-            let first = run_blocking(move || held.pass());
+            let begun = Log::new();
+            let begins = begun.clone();
+            let first = run_blocking(move || {
+                begins.note(());
+                held.pass();
+            });
+            while begun.take().is_empty() {
+                sleep(TICK).await;
+            }
             let mut outside = run_blocking(|| ());
             let waiting = event_loop::spawn(async move {
                 outside.queued().await;
                 outside.await
             });
-            sleep(TICK).await;
             let report = ev.shutdown_executor(TICK).await;
             assert_eq!(report.dropped.len(), 1, "{report}");
             assert!(waiting.await.unwrap().unwrap_err().is_aborted());
