@@ -131,11 +131,6 @@ const ALLOWED_IN_SIM: &[(&str, &[&str], &str)] = &[
         "simulated threads are threads of the operating system that take turns",
     ),
     (
-        "sim/src/host/status.rs",
-        &["std::process"],
-        "an exit code may be what a main function returns",
-    ),
-    (
         "sim/src/world/hosts/process.rs",
         &["std::thread"],
         "names the thread that asks from outside",

@@ -8,6 +8,7 @@ use event_loop::backend::{current_task, outside_tokio_s_budget};
 use interpose::{FutexWait, ThreadId};
 use virtual_time::Instant;
 
+use super::own::own_name;
 use super::{On, Outcome, State, What};
 use crate::world::World;
 use crate::world::blocking::BlockingCall;
@@ -103,9 +104,7 @@ impl World {
     }
 
     fn block_thread(&self, id: ThreadId, on: On, until: Option<Instant>) -> Option<Outcome> {
-        // As its maker called it; set on the thread itself, after its making.
-        let name = || std::thread::current().name().map(Into::into);
-        let name = self.is_recording().then(name).flatten();
+        let name = self.is_recording().then(own_name).flatten();
         let seat = self.core.try_with(|core| {
             core.thread_blocks(id, on, until);
             if let Some(thread) = core.thread(id).filter(|thread| thread.name.is_none()) {

@@ -141,6 +141,11 @@ fn run(world: Arc<World>, id: ThreadId, host: u32, seat: Arc<Seat>, body: impl F
     }
 }
 
+/// What its maker called the calling thread, which the thread itself is told after its making.
+pub(super) fn own_name() -> Option<Box<str>> {
+    thread::current().name().map(Into::into)
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::{Arc, Mutex};
