@@ -35,7 +35,8 @@ impl Sim {
     ///     let mut terms = sim.event_loop().signal(Signal::Term).unwrap();
     ///     sim.at(Duration::from_secs(3), || event_loop::signal::raise(Signal::Term).unwrap());
     ///     terms.recv().await;
-    ///     assert_eq!(sim.now().as_nanos(), 3_000_000_000);
+    ///     // A run may have polls take some time.
+    ///     assert_eq!(sim.now().as_nanos() / 1_000_000, 3_000);
     /// });
     /// ```
     ///
