@@ -53,7 +53,8 @@ impl Host {
         self.addresses.first()
     }
 
-    /// All its addresses: what [`Sim::host_at`] gave it, else one of IPv4 and one of IPv6.
+    /// All its addresses: what [`Sim::host_at`](crate::Sim::host_at) gave it, else one of IPv4 and one
+    /// of IPv6.
     #[must_use]
     pub fn addresses(&self) -> Vec<IpAddr> {
         self.addresses.all()
