@@ -32,7 +32,7 @@ fn told<T>(run: &Run<T>) -> String {
         let end = rest.find(' ').map_or(text.len(), |end| at + 4 + end);
         text.replace_range(at..end, "");
     }
-    text
+    text.replace("futures_executor::local_pool::", "") // Line tables alone tell no path.
 }
 
 /// Two tasks and a mutex of std: the first holds it across an await.
